@@ -1,0 +1,110 @@
+# Everything that is done more than once, by name. `make` alone lists it.
+# All of it happens in the virtual environment .venv, made on the first call; nothing is installed outside.
+
+PYTHON ?= python3
+N ?=
+DEMO_SECONDS ?=
+REPLAY ?=
+PYTEST ?=
+
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+RUN := $(BIN)/python
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help:  ## this list
+	@echo 'make ...'
+	@sed -n 's/^\([a-z-]*\):[^#]*## */  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+.PHONY: demo
+demo: $(VENV)/learner  ## the whole walkthrough in one run (DEMO_SECONDS=8 for a short one, REPLAY=file for a real chat log)
+	@$(RUN) -m demo $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS)) $(if $(REPLAY),--replay $(REPLAY))
+
+.PHONY: broker
+broker: $(VENV)/learner  ## a real Kafka on localhost:9092, until Ctrl-C
+	@$(RUN) -m broker
+
+.PHONY: room
+room: $(VENV)/room  ## the chat room as a web page
+	@$(RUN) -m room
+
+.PHONY: exercise
+exercise: $(VENV)/learner  ## one exercise of the workshop, checked: make exercise N=5 (without N: the list)
+	@$(RUN) -m exercises $(N)
+
+.PHONY: test
+test: $(VENV)/dev browser  ## every test but the torture (PYTEST='-k readme --kafka=embedded' hands on options)
+	@$(RUN) -m pytest $(PYTEST)
+
+.PHONY: torture
+torture: $(VENV)/dev  ## the long tests: brokers killed, paused and cut off under load
+	@$(RUN) -m pytest -m torture --timeout 900 $(PYTEST)
+
+.PHONY: lint
+lint: $(VENV)/dev  ## style: says what is wrong, changes nothing
+	@$(RUN) -m ruff format --check --diff .
+	@$(RUN) -m ruff check .
+
+.PHONY: format
+format: $(VENV)/dev  ## style: mends what can be mended
+	@$(RUN) -m ruff format .
+	@$(RUN) -m ruff check --fix .
+
+.PHONY: types
+types: $(VENV)/dev  ## mypy, strict
+	@$(RUN) -m mypy
+
+.PHONY: bench
+bench: $(VENV)/bench  ## what a message costs, here and with other clients
+	@$(RUN) -m bench
+
+.PHONY: browser
+browser:
+	@command -v chromium chromium-browser google-chrome chrome >/dev/null 2>&1 && command -v chromedriver >/dev/null 2>&1 || { \
+	  echo 'The tests of the web page need Chromium and its driver, and will be skipped. On Debian or Ubuntu:'; \
+	  echo '    sudo apt-get install chromium chromium-driver'; }
+
+.PHONY: constraints
+constraints: $(VENV)/dev  ## pin the newest versions that the requirements allow, for all platforms
+	@{ echo '# The exact versions that were tested, for all platforms. Made by `make constraints`; do not edit.'; \
+	   cat requirements*.txt $(wildcard bench/requirements.txt) | grep -v '^-' | \
+	   $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header -; } > constraints.new
+	@mv constraints.new constraints.txt
+	@git --no-pager diff --stat constraints.txt
+
+.PHONY: clean
+clean:  ## removes what can be made again (.env and .kafka/ stay)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache constraints.new
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The virtual environment. A stamp file that is older than its requirements is made again.
+
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo 'Python 3.11 or newer is needed, and $(PYTHON) is not. Try: make $(MAKECMDGOALS) PYTHON=python3.12'; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo 'This Python lacks its venv module. On Debian or Ubuntu: sudo apt-get install python3-venv'; exit 1; }
+	@echo 'Making the virtual environment $(VENV) ...'
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+install = @echo 'Installing $(1) ...' && $(RUN) -m pip install --quiet --disable-pip-version-check -r $(1) && touch $@
+
+$(VENV)/learner: requirements.txt constraints.txt | $(VENV)/made
+	$(call install,requirements.txt)
+
+$(VENV)/room: requirements-room.txt $(VENV)/learner
+	$(call install,requirements-room.txt)
+
+$(VENV)/dev: requirements-dev.txt $(VENV)/room
+	$(call install,requirements-dev.txt)
+
+$(VENV)/bench: bench/requirements.txt $(VENV)/learner
+	$(call install,bench/requirements.txt)
