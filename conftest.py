@@ -1,0 +1,112 @@
+"""What every test has: a real Kafka, a clean environment, a topic of its own; and the README, run as it is written."""
+
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+from sybil import Sybil
+
+from tests import readme_blocks, testkafka
+from tests.testkafka import Kafka
+
+CHOICE = pytest.StashKey[testkafka.Choice]()
+NOTES = pytest.StashKey[list[str]]()
+MakeTopic = Callable[..., str]
+
+pytest_collect_file = Sybil(
+    parsers=[readme_blocks.parse],
+    filenames=['README.md'],
+    fixtures=['kafka'],
+    teardown=readme_blocks.close,
+).pytest()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """--kafka says where Kafka comes from."""
+    parser.addoption(
+        '--kafka',
+        choices=testkafka.PLACES,
+        default='auto',
+        help='KAFKA_BOOTSTRAP_SERVERS (env), a Docker container, the embedded broker, or the first of these that is there (auto)',
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Decide where Kafka comes from, before anything changes the environment."""
+    config.stash[CHOICE] = testkafka.choose(config.getoption('--kafka'), os.environ)
+    config.stash[NOTES] = []
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """The header names the Kafka."""
+    choice = config.stash[CHOICE]
+    return f'kafka: {choice.missing or choice.why}'
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What came otherwise than the header said."""
+    for note in config.stash[NOTES]:
+        terminalreporter.section('kafka')
+        terminalreporter.line(note)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever uses the kafka fixture is marked `broker`."""
+    for item in items:
+        if 'kafka' in getattr(item, 'fixturenames', ()):
+            item.add_marker('broker')
+
+
+@pytest.fixture(scope='session', name='session_kafka')
+def _session_kafka(pytestconfig: pytest.Config) -> Iterator[Kafka]:
+    """The one Kafka of this run, started by the first test that needs it."""
+    with testkafka.started(pytestconfig.stash[CHOICE], pytestconfig.stash[NOTES]) as kafka:
+        yield kafka
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test meets a developer's own settings, and none hands its producer on to the next."""
+    for name in os.environ:
+        if name.startswith('KAFKA_'):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv('WORKSHOP_ENV_FILE', '')
+    yield
+    if producer := sys.modules.get('producer'):
+        producer.close()
+
+
+@pytest.fixture
+def kafka(session_kafka: Kafka, clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> Kafka:
+    """A running Kafka, which the library finds through the environment: ``kafka.bootstrap_servers``."""
+    for name, value in session_kafka.environment.items():
+        monkeypatch.setenv(name, value)
+    return session_kafka
+
+
+@pytest.fixture
+def make_topic(kafka: Kafka) -> MakeTopic:
+    """Makes topics that no other test uses: ``make_topic(partitions=3, **{'retention.ms': '1000'})`` returns the name."""
+
+    def make(partitions: int = 1, **config: str) -> str:
+        from kafka.admin import KafkaAdminClient
+
+        import settings
+
+        name = f'test-{secrets.token_hex(6)}'
+        admin = KafkaAdminClient(**settings.client_options('admin'))
+        try:
+            admin.create_topics({settings.topic_name(name): {'num_partitions': partitions, 'configs': config}}, wait_for_metadata=True)
+        finally:
+            admin.close()
+        return name
+
+    return make
+
+
+@pytest.fixture
+def topic(make_topic: MakeTopic) -> str:
+    """A fresh topic with one partition."""
+    return make_topic()
