@@ -1,0 +1,81 @@
+"""What a broker's log says, in a learner's words: it is ready, a topic was made, a warning, why it did not start.
+
+Used by ``broker.py``; pure, no Kafka in it. The one idea to take away: a log is written for its authors, so somebody has to translate it.
+"""
+
+import re
+from pathlib import Path
+
+__all__ = ['LOG4J', 'Tail', 'ended_because', 'is_ready', 'last_lines', 'translate']
+
+# For Kafka's log: its warnings, and the few other lines that are looked for below.
+LOG4J = """\
+<Configuration status="WARN">
+  <Appenders><Console name="out"><PatternLayout pattern="%-5level %c{1}: %m%n%ex{6}"/></Console></Appenders>
+  <Loggers>
+    <Root level="WARN"><AppenderRef ref="out"/></Root>
+    <Logger name="kafka.server.KafkaRaftServer" level="INFO"/>
+    <Logger name="org.apache.kafka.controller.ReplicationControlManager" level="INFO"/>
+  </Loggers>
+</Configuration>
+"""
+READY = 'Kafka Server started'
+CAUSES = {
+    'port': re.compile(r'Address already in use|failed to bind|Permission denied.*bind', re.IGNORECASE),
+    'folder': re.compile(r'Failed to acquire lock'),
+}
+CREATED = re.compile(r"CreatableTopic\(name='([^']+)', numPartitions=(-?\d+).*?SUCCESS")
+
+
+def is_ready(text: str) -> bool:
+    """Whether this log is of a broker that serves its clients: ``is_ready('INFO KafkaRaftServer: ... Kafka Server started')``."""
+    return READY in text
+
+
+def ended_because(text: str) -> str:
+    """Why a broker ended: ``'port'`` (taken), ``'folder'`` (in use by another broker) or ``''`` (something else)."""
+    return next((cause for cause, pattern in CAUSES.items() if pattern.search(text)), '')
+
+
+def last_lines(text: str, count: int = 15) -> str:
+    """The last lines of a log, indented, for the end of an error message."""
+    lines = [line.rstrip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith('at ')]
+    return ''.join(f'\n    {line[:300]}' for line in lines[-count:])
+
+
+def translate(line: str) -> str:
+    """A line of the log as a learner should see it; '' for what need not be seen.
+
+    >>> translate('WARN  ReplicaManager: the disk is slow')
+    'Kafka warns: the disk is slow (ReplicaManager)'
+    """
+    level, _, rest = line.strip().partition(' ')
+    if created := CREATED.search(rest):
+        name, partitions = created.groups()
+        return f'Topic {name} was created.' if partitions == '-1' else f'Topic {name} was created, partitions: {partitions}.'
+    if level not in {'WARN', 'ERROR', 'FATAL'}:
+        return ''
+    logger, _, message = rest.strip().partition(': ')
+    verb = 'warns' if level == 'WARN' else 'reports an error'
+    return f'Kafka {verb}: {message[:400]} ({logger})'
+
+
+class Tail:
+    """Reads on where it stopped: ``Tail(path).lines()`` gives the whole lines that came since the last call."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._position = 0
+
+    def lines(self) -> list[str]:
+        """The lines that were completed since the last call; [] while there is no such file."""
+        try:
+            with self.path.open('rb') as file:
+                if file.seek(0, 2) < self._position:
+                    self._position = 0
+                file.seek(self._position)
+                whole, newline, _ = file.read().rpartition(b'\n')
+        except FileNotFoundError:
+            return []
+        self._position += len(whole) + len(newline)
+        return whole.decode('utf-8', 'replace').splitlines()
