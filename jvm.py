@@ -32,7 +32,6 @@ FLAGS = (
     '-Xmx768m',
     '-XX:+UseSerialGC',
     '-XX:TieredStopAtLevel=1',
-    '-Xshare:auto',
     '-Xlog:disable',
     '-Xlog:all=error:stderr',
     '--enable-native-access=ALL-UNNAMED',
