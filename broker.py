@@ -7,28 +7,25 @@ The one idea to take away: a broker is a process with a port and a folder. The f
 """
 
 import contextlib
-import json
-import os
-import shutil
-import signal
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+import console
 import jvm
 import kafkalog
 import listeners
 import storage
+import training
 from errors import BrokerError
+from guard import Guard
 
 __all__ = ['Broker']
 
-GUARD = Path(__file__).with_name('guard.py')
 PORT_ATTEMPTS = 4
+STOP = 3.5  # seconds that a broker has to put its data in order, before it is ended
 
 
 class Broker:
@@ -58,17 +55,16 @@ class Broker:
         timeout: float = 60.0,
     ) -> None:
         if not 1 <= brokers <= 9:
-            raise BrokerError(f'A cluster of {brokers} brokers? Say brokers=1 to 9; 3 are enough to see one fail.')
+            raise BrokerError(f'brokers={brokers} does not work: say a number from 1 to 9. 3 are enough to see one fail.')
         self.nodes = range(1, brokers + 1)
-        self.port = port
-        self.data = None if data is None else Path(data).absolute()
+        self.data = None if data is None else Path(data).absolute() / (f'{brokers}-brokers' if brokers > 1 else '1-broker')
         self.properties = dict(properties or {})
         self.timeout = timeout
-        self.grace = 0.0 if data is None else 3.5
+        self._port = port
+        self._grace = STOP if data else 0.0
         self._aot: tuple[str, ...] | None = None
-        self._guard: subprocess.Popen[bytes] | None = None
+        self._guard: Guard | None = None
         self._ports: dict[int, int] = {}
-        self._owner = 0
 
     @property
     def bootstrap_servers(self) -> str:
@@ -89,17 +85,19 @@ class Broker:
         """
         if self._guard:
             raise BrokerError('This broker runs already. Make another Broker() for a second one.')
-        installation = jvm.install(storage.make_template)
+        self._refuse_taken_ports()
+        self._installation = jvm.install(storage.make_template)
         if self._aot is None:
-            _train(installation)
-        for attempt in range(PORT_ATTEMPTS):
+            training.train(self._installation, _Trainee)
+        for attempt in range(1, PORT_ATTEMPTS + 1):
             try:
-                self._start(installation)
+                self._start()
             except _PortTakenError:
                 self.stop()
-                if self.port or attempt == PORT_ATTEMPTS - 1:
+                if attempt == PORT_ATTEMPTS:
                     raise
-                time.sleep(0.2 * 2**attempt)
+                time.sleep(0.1 * 2**attempt)
+                self._refuse_taken_ports()
             except BaseException:
                 self.stop()
                 raise
@@ -107,152 +105,118 @@ class Broker:
                 break
         return self
 
-    def _start(self, installation: jvm.Installation) -> None:
-        self._choose_ports()
-        self._run = Path(tempfile.mkdtemp(prefix='kafka-workshop-'))
-        (self._run / 'log4j2.xml').write_text(kafkalog.LOG4J, encoding='utf-8')
-        self._owner = os.getpid()
-        self._guard = subprocess.Popen(
-            [sys.executable, '-I', '-S', str(GUARD), str(self._run), str(self._owner), str(self.grace), 'remove'],
-            stdin=subprocess.PIPE,
-            env=jvm.environment(),
-            start_new_session=True,
-        )
-        self._installation = installation
-        cluster = storage.new_id()
-        for node in self.nodes:
-            folder = (self.data or self._run) / f'node-{node}'
-            storage.prepare(folder, installation.template, node, cluster)
-            text = listeners.properties(node, self._ports, self._controllers, str(folder), self.properties)
-            (self._run / f'{node}.properties').write_text(text, encoding='utf-8')
-            self._launch(node)
-        deadline = time.monotonic() + self.timeout
-        for node in self.nodes:
-            self._wait_until_ready(node, deadline)
+    def stop(self) -> None:
+        """End the brokers, and remove the temporary folder. A second call does nothing."""
+        guard, self._guard = self._guard, None
+        if guard:
+            guard.close()
 
-    def _choose_ports(self) -> None:
-        if self.port:
-            self._ports = {node: self.port + node - 1 for node in self.nodes}
-            for port in self._ports.values():
-                if not listeners.port_is_free(port):
-                    raise _PortTakenError(_port_taken(port))
-        else:
-            self._ports = {}
-            for node in self.nodes:
-                self._ports[node] = listeners.free_port(self._ports.values())
-        self._controllers: dict[int, int] = {}
-        for node in self.nodes:
-            self._controllers[node] = listeners.free_port([*self._ports.values(), *self._controllers.values()])
+    def kill(self, node: int = 1) -> None:
+        """End a broker at once, as a power cut would (SIGKILL). ``restart(node)`` starts it again."""
+        guard = self._guarding(node)
+        guard.signal(node, 'SIGKILL')
+        guard.wait_until_ended(node, 10.0)
+
+    def pause(self, node: int = 1) -> None:
+        """Freeze a broker: its connections stay open and nothing answers. ``resume(node)`` lets it go on."""
+        self._guarding(node).signal(node, 'SIGSTOP')
+
+    def resume(self, node: int = 1) -> None:
+        """Let a frozen broker go on."""
+        self._guarding(node).signal(node, 'SIGCONT')
+
+    def restart(self, node: int = 1) -> None:
+        """End a broker in good order, if it still runs, and start it again on the same port and data; return when it serves."""
+        guard = self._guarding(node)
+        if self.running(node):
+            with contextlib.suppress(BrokerError):
+                guard.signal(node, 'SIGCONT')
+            guard.signal(node, 'SIGTERM')
+            if not guard.wait_until_ended(node, STOP):
+                self.kill(node)
+        self._launch(guard, node)
+        self._wait_until_ready(guard, node, time.monotonic() + self.timeout)
+
+    def running(self, node: int = 1) -> bool:
+        """Whether the process of a broker is there, frozen or not."""
+        return self._guarding(node).pid(node) is not None
 
     def log(self, node: int = 1) -> Path:
-        """The file with the log of one broker."""
-        return (self.data or self._run) / f'node-{node}.log'
+        """The file with the log of a broker."""
+        return self._folder / f'node-{node}.log'
 
-    def _launch(self, node: int) -> None:
-        assert self._guard and self._guard.stdin
-        (self._run / f'{node}.exit').unlink(missing_ok=True)
-        self.log(node).unlink(missing_ok=True)
-        options = (f'-Dlog4j2.configurationFile={self._run / "log4j2.xml"}', f'-Djava.io.tmpdir={self._run}')
-        command = self._installation.command(*options, 'kafka.Kafka', self._run / f'{node}.properties', aot=self._aot)
-        order = {'node': node, 'command': command, 'log': str(self.log(node))}
-        self._guard.stdin.write(json.dumps(order).encode() + b'\n')
-        self._guard.stdin.flush()
+    @property
+    def _folder(self) -> Path:
+        return self.data or self._guarding(1).folder / 'data'
 
-    def _wait_until_ready(self, node: int, deadline: float) -> None:
-        assert self._guard
-        log, exited = self.log(node), self._run / f'{node}.exit'
+    def _guarding(self, node: int) -> Guard:
+        if node not in self.nodes:
+            raise BrokerError(f'There is no broker {node} here. Say one of: {", ".join(map(str, self.nodes))}.')
+        if not self._guard:
+            raise BrokerError('This Kafka does not run. Start it first: with Broker() as kafka: ...')
+        return self._guard
+
+    def _refuse_taken_ports(self) -> None:
+        if self._port is not None:
+            for port in range(self._port, self._port + len(self.nodes)):
+                if not listeners.port_is_free(port):
+                    raise _PortTakenError(port)
+
+    def _start(self) -> None:
+        self._guard = guard = Guard(jvm.environment(), self._grace)
+        storage.prepare(self._folder, self._installation.template, self.nodes)
+        self._ports, controllers = listeners.choose_ports(self.nodes, self._port)
+        (guard.folder / 'log4j2.xml').write_text(kafkalog.LOG4J, encoding='utf-8')
+        for node in self.nodes:
+            folder = storage.node_folder(self._folder, node)
+            text = listeners.properties(node, self._ports, controllers, folder, self.properties)
+            (guard.folder / f'{node}.properties').write_text(text, encoding='utf-8')
+            self._launch(guard, node)
+        deadline = time.monotonic() + self.timeout
+        for node in self.nodes:
+            self._wait_until_ready(guard, node, deadline)
+
+    def _launch(self, guard: Guard, node: int) -> None:
+        options = (f'-Dlog4j2.configurationFile={guard.folder / "log4j2.xml"}', f'-Djava.io.tmpdir={guard.folder}')
+        command = self._installation.command(*options, 'kafka.Kafka', guard.folder / f'{node}.properties', aot=self._aot)
+        guard.launch(node, command, self.log(node))
+
+    def _wait_until_ready(self, guard: Guard, node: int, deadline: float) -> None:
+        log = self.log(node)
         while True:
-            over = exited.exists() or self._guard.poll() is not None or time.monotonic() > deadline
+            over = guard.ended(node) or time.monotonic() > deadline
             text = log.read_text(encoding='utf-8', errors='replace') if log.exists() else ''
             if kafkalog.is_ready(text):
                 return
             if over:
-                raise self._failure(node, text)
+                raise self._failure(guard, node, text)
             time.sleep(0.02)
 
-    def _failure(self, node: int, text: str) -> BrokerError:
+    def _failure(self, guard: Guard, node: int, text: str) -> BrokerError:
         cause = kafkalog.ended_because(text)
         if cause == 'port':
-            return _PortTakenError(_port_taken(self._ports[node]))
-        folder = (self.data or self._run) / f'node-{node}'
+            return _PortTakenError(self._ports[node])
         if cause == 'folder':
-            return BrokerError(storage.in_use(folder))
-        if (self._run / f'{node}.exit').exists():
-            what = f'Kafka ended while it was starting (broker {node}, port {self._ports[node]}).'
-        else:
-            what = f'Kafka was not ready after {self.timeout:g} s (broker {node}, port {self._ports[node]}).'
-        cure = f'If it happens again, move the folder {folder} away or delete it.' if self.data else 'Try again.'
-        return BrokerError(f'{what} {cure} The end of its log:{kafkalog.last_lines(text)}')
-
-    def stop(self) -> None:
-        """End the brokers, and remove the temporary folder. A second call does nothing."""
-        guard, self._guard = self._guard, None
-        if guard is None or self._owner != os.getpid():
-            return
-        assert guard.stdin
-        with contextlib.suppress(OSError):
-            guard.stdin.close()
-        try:
-            guard.wait(self.grace + 5.0)
-        except subprocess.TimeoutExpired:
-            guard.kill()
-            guard.wait()
-        shutil.rmtree(self._run, ignore_errors=True)
+            return BrokerError(storage.in_use(self._folder))
+        what = 'Kafka ended while it was starting' if guard.ended(node) else f'Kafka was not ready after {self.timeout:g} s'
+        cure = storage.damaged(self._folder, 'perhaps') if self.data else 'Try again.'
+        return BrokerError(f'{what} (broker {node}, port {self._ports[node]}). {cure} The end of its log:{kafkalog.last_lines(text)}')
 
 
 class _PortTakenError(BrokerError):
-    """Another process listens on that port."""
+    def __init__(self, port: int) -> None:
+        super().__init__(
+            f'Port {port} is taken by another process. Perhaps a broker runs here already: then just use that one. '
+            f'If not, end that process, or take another port: python -m broker --port {port + 100}'
+        )
 
 
-def _port_taken(port: int) -> str:
-    return (
-        f'Port {port} is taken by another process: perhaps a broker runs already, then just use it. '
-        f'If not, end that process, or start on another port: python -m broker --port {port + 10}'
-    )
+class _Trainee(Broker):
+    def __init__(self, options: tuple[str, ...]) -> None:
+        super().__init__()
+        self._aot = options
+        self._grace = 60.0  # what it loaded is written down at its end
 
 
-def _train(installation: jvm.Installation) -> None:
-    """Make the ahead-of-time cache, once: record what a broker loads while it works, then have the JVM write it down."""
-    never = installation.aot.with_suffix('.failed')
-    if installation.aot.exists() or never.exists():
-        return
-    with jvm.held(installation.folder / 'aot.lock'):
-        if installation.aot.exists() or never.exists():
-            return
-        jvm.say('Preparing Kafka for quick starts, once (about 15 s) ...', end='')
-        began = time.monotonic()
-        draft = installation.aot.with_suffix('.draft')
-        record = installation.aot.with_suffix('.record')
-        try:
-            trainee = Broker()
-            trainee.grace = 60.0
-            trainee._aot = ('-XX:AOTMode=record', f'-XX:AOTConfiguration={record}')
-            with trainee:
-                _exercise(trainee.bootstrap_servers)
-            create = ('-XX:AOTMode=create', f'-XX:AOTConfiguration={record}', f'-XX:AOTCache={draft}')
-            command = installation.command('kafka.Kafka', aot=create)
-            subprocess.run(command, env=jvm.environment(), check=True, capture_output=True, timeout=120)
-            draft.replace(installation.aot)
-        except (BrokerError, OSError, subprocess.SubprocessError) as error:
-            never.write_text(f'{error}\nDelete this file to try again.\n', encoding='utf-8')
-            jvm.say('Kafka runs without its quick starts.')
-        else:
-            jvm.say(f'Kafka is prepared for quick starts ({time.monotonic() - began:.0f} s).')
-        finally:
-            for path in (draft, record):
-                path.unlink(missing_ok=True)
-
-
-def _exercise(servers: str) -> None:
-    import kafka
-
-    producer = kafka.KafkaProducer(bootstrap_servers=servers, transactional_id='train')
-    producer.init_transactions()
-    producer.begin_transaction()
-    producer.send('train', b'value', b'key').get(10)
-    producer.commit_transaction()
-    producer.close()
-    consumer = kafka.KafkaConsumer('train', bootstrap_servers=servers, group_id='train', auto_offset_reset='earliest', consumer_timeout_ms=5000)
-    next(consumer)
-    consumer.commit()
-    consumer.close()
+if __name__ == '__main__':
+    sys.exit(console.main(Broker))

@@ -1,12 +1,13 @@
 """The process between Python and the JVMs: when Python dies, however it dies, the JVMs and their temporary folder go too.
 
-Run by ``broker.py`` as ``python guard.py FOLDER PARENT GRACE REMOVE``, used by no walkthrough step directly. Orders come as lines of JSON
-on standard input (``{"node": 1, "command": [...], "log": "..."}`` starts a JVM); what became of them stands in the folder: ``1.pid`` while
-the JVM runs, ``1.exit`` with its exit code afterwards. The end of standard input is the order to end everything.
+Used by ``broker.py``. ``Guard`` is Python's side of a pipe; the other side is this very file, run as a process of its own, which starts
+the JVMs, and ends them when the pipe ends. What became of each stands in the folder: ``1.pid`` while the JVM of node 1 runs, ``1.exit``
+with its exit code afterwards.
 
 The one idea to take away: a pipe tells its reader about the writer's death even when the writer had no time to say so.
 """
 
+import contextlib
 import json
 import os
 import queue
@@ -16,12 +17,95 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-__all__ = ['main']
+from errors import BrokerError
 
-PR_SET_PDEATHSIG = 1  # Linux: have this process signalled when its parent thread dies
+__all__ = ['Guard']
+
+TICK = 0.1  # seconds between two looks at the JVMs and at the parent
+PR_SET_PDEATHSIG = 1  # Linux: have this process signalled when the thread that made it dies
+
+
+class Guard:
+    """JVMs by their node numbers, and a temporary folder; all of it ends with ``close()`` or with this process.
+
+    Args:
+        environment: the environment variables of the JVMs.
+        grace: seconds that a JVM has to stop in good order; 0 kills at once.
+    """
+
+    def __init__(self, environment: Mapping[str, str], grace: float) -> None:
+        import tempfile
+
+        self.folder = Path(tempfile.mkdtemp(prefix='kafka-workshop-'))
+        self.grace = grace
+        self._owner = os.getpid()
+        self._process = subprocess.Popen(
+            [sys.executable, '-E', '-s', '-S', __file__, str(self.folder), str(self._owner), str(grace)],
+            stdin=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,
+        )
+
+    def launch(self, node: int, command: Sequence[str], log: Path) -> None:
+        """Start a JVM, its output going to `log`."""
+        for path in (log, self.folder / f'{node}.exit'):
+            path.unlink(missing_ok=True)
+        try:
+            assert self._process.stdin
+            self._process.stdin.write(json.dumps({'node': node, 'command': command, 'log': str(log)}).encode() + b'\n')
+            self._process.stdin.flush()
+        except (OSError, ValueError) as error:
+            raise BrokerError(f'Broker {node} cannot be started: its guard has ended. Make a new Broker().') from error
+
+    def pid(self, node: int) -> int | None:
+        """The process id of a JVM; None if it does not run."""
+        if self._process.poll() is not None:
+            return None
+        try:
+            return int((self.folder / f'{node}.pid').read_text(encoding='ascii'))
+        except FileNotFoundError:
+            return None
+
+    def ended(self, node: int) -> bool:
+        """Whether a JVM that was launched has ended."""
+        return (self.folder / f'{node}.exit').exists() or self._process.poll() is not None
+
+    def signal(self, node: int, name: str) -> None:
+        """Send a signal by its name: ``guard.signal(1, 'SIGSTOP')``."""
+        number = getattr(signal, name, signal.SIGTERM if name == 'SIGKILL' else None)
+        if number is None:
+            raise BrokerError(f'This system has no {name}: a process cannot be frozen here. Try kill({node}) and restart({node}).')
+        pid = self.pid(node)
+        if pid is None:
+            raise BrokerError(f'Broker {node} does not run. restart({node}) starts it again.')
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+    def wait_until_ended(self, node: int, timeout: float) -> bool:
+        """Wait for the end of a JVM; False if it still runs after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while not self.ended(node):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(TICK / 4)
+        return True
+
+    def close(self) -> None:
+        """End the JVMs and remove the folder. In a forked child, do nothing."""
+        if self._owner != os.getpid():
+            return
+        assert self._process.stdin
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(self.grace + 5.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _die_with_guard() -> Callable[[], object] | None:
@@ -35,38 +119,30 @@ def _die_with_guard() -> Callable[[], object] | None:
 
 def _write(path: Path, text: str) -> None:
     draft = path.with_suffix('.draft')
-    draft.write_text(text, encoding='ascii')
+    draft.write_text(text, encoding='utf-8')
     draft.replace(path)
 
 
 def _end(jvms: dict[int, 'subprocess.Popen[bytes]'], grace: float) -> None:
-    for jvm in jvms.values():
-        if jvm.poll() is None and grace and os.name == 'posix':
+    if grace and os.name == 'posix':
+        for jvm in jvms.values():
             jvm.send_signal(signal.SIGCONT)
             jvm.terminate()
     deadline = time.monotonic() + grace
     for jvm in jvms.values():
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             jvm.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            jvm.kill()
-            jvm.wait()
+        jvm.kill()
+    for jvm in jvms.values():
+        jvm.wait()
 
 
-def main(folder: Path, parent: int, grace: float, remove: bool) -> None:
-    """Start JVMs as ordered, note their end, and end them all when standard input ends.
-
-    Args:
-        folder: where the notes are kept.
-        parent: process id whose death counts as the end of standard input (a forked child may hold the pipe open).
-        grace: seconds that a JVM has to stop in good order; 0 kills at once.
-        remove: whether the folder is removed at the end.
-    """
+def _watch(folder: Path, parent: int, grace: float) -> None:
     orders: queue.SimpleQueue[str] = queue.SimpleQueue()
     signal.signal(signal.SIGTERM, lambda *_: orders.put(''))
     for name in ('SIGINT', 'SIGHUP'):
         if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda *_: None)  # not SIG_IGN, which the JVMs would inherit
+            signal.signal(getattr(signal, name), lambda *_: None)  # SIG_IGN would be inherited by the JVMs
     jvms: dict[int, subprocess.Popen[bytes]] = {}
     die_with_guard = _die_with_guard()
 
@@ -76,38 +152,39 @@ def main(folder: Path, parent: int, grace: float, remove: bool) -> None:
         orders.put('')
 
     threading.Thread(target=read, daemon=True).start()
-    while os.name != 'posix' or os.getppid() == parent:
-        try:
-            line = orders.get(timeout=0.1)
-        except queue.Empty:
+    try:
+        while os.name != 'posix' or os.getppid() == parent:  # a forked child may hold the pipe open
             line = None
-        if line == '':
-            break
-        if line:
-            order = json.loads(line)
-            with open(order['log'], 'wb') as log:
-                jvms[order['node']] = subprocess.Popen(
-                    order['command'],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    cwd=folder,
-                    preexec_fn=die_with_guard,
-                    restore_signals=True,
-                )
-            _write(folder / f'{order["node"]}.pid', str(jvms[order['node']].pid))
-        for node, jvm in list(jvms.items()):
-            if jvm.poll() is not None:
-                (folder / f'{node}.pid').unlink(missing_ok=True)
-                _write(folder / f'{node}.exit', str(jvm.returncode))
-                del jvms[node]
-    _end(jvms, grace)
-    for attempt in range(20):
-        if not remove or not folder.exists():
-            break
-        shutil.rmtree(folder, ignore_errors=True)
-        time.sleep(0.05 * attempt)
+            with contextlib.suppress(queue.Empty):
+                line = orders.get(timeout=TICK)
+            if line == '':
+                break
+            if line:
+                order = json.loads(line)
+                node = order['node']
+                with Path(order['log']).open('wb') as log:
+                    jvms[node] = subprocess.Popen(
+                        order['command'],
+                        stdin=subprocess.DEVNULL,
+                        stdout=log,
+                        stderr=log,
+                        cwd=folder,
+                        preexec_fn=die_with_guard,  # noqa: PLW1509 - one call into libc, which takes no lock
+                    )
+                _write(folder / f'{node}.pid', str(jvms[node].pid))
+            for node, jvm in list(jvms.items()):
+                if jvm.poll() is not None:
+                    (folder / f'{node}.pid').unlink(missing_ok=True)
+                    _write(folder / f'{node}.exit', str(jvm.returncode))
+                    del jvms[node]
+    finally:
+        _end(jvms, grace)
+        for attempt in range(20):
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                break
+            time.sleep(0.05 * attempt)
 
 
 if __name__ == '__main__':
-    main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4] == 'remove')
+    _watch(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))

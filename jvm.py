@@ -1,6 +1,6 @@
 """Where Java and Kafka come from: a JVM in a wheel, Kafka's jars by their checksums, kept in a folder of this user.
 
-Imported by ``broker.py`` only. The jars are named in ``kafka-jars.lock`` with their SHA-256: another file is refused, wherever it came from.
+Imported by ``broker.py`` only. The jars are named in ``kafka-jars.lock`` with their SHA-256: any other file is refused.
 They are kept in ``$WORKSHOP_CACHE``, or else in the user's own cache folder, where all checkouts share them.
 
 The one idea to take away: a lock file says what may run here, and a download is just a way to get it.

@@ -7,9 +7,10 @@ know (and advertise) the address by which its clients reach it.
 import random
 import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-__all__ = ['HOST', 'free_port', 'port_is_free', 'properties']
+__all__ = ['HOST', 'choose_ports', 'port_is_free', 'properties']
 
 HOST = '127.0.0.1'  # nobody outside this machine gets in; advertised as a number, because 'localhost' may mean ::1 first
 PORTS = range(20000, 32000)  # below the ports that systems give to outgoing connections, so that a restarted node finds its own again
@@ -47,16 +48,23 @@ def port_is_free(port: int) -> bool:
     return True
 
 
-def free_port(taken: Iterable[int] = ()) -> int:
-    """A port that nobody listens on, other than those in `taken`."""
+def choose_ports(nodes: Sequence[int], first: int | None = None) -> tuple[dict[int, int], dict[int, int]]:
+    """Each node's port for clients, and each node's port for the controllers among themselves.
+
+    Args:
+        nodes: the numbers of the nodes.
+        first: the first node's port, the others' follow; by default free ones are found.
+    """
     chance = random.SystemRandom()
-    while True:
+    ports = [] if first is None else [first + number for number in range(len(nodes))]
+    while len(ports) < 2 * len(nodes):
         port = chance.choice(PORTS)
-        if port not in taken and port_is_free(port):
-            return port
+        if port not in ports and port_is_free(port):
+            ports.append(port)
+    return dict(zip(nodes, ports, strict=False)), dict(zip(nodes, ports[len(nodes) :], strict=True))
 
 
-def properties(node: int, ports: dict[int, int], controllers: dict[int, int], folder: str, extra: dict[str, str]) -> str:
+def properties(node: int, ports: Mapping[int, int], controllers: Mapping[int, int], folder: Path, extra: Mapping[str, str]) -> str:
     """The text of ``server.properties`` for one node.
 
     Args:
@@ -77,7 +85,7 @@ def properties(node: int, ports: dict[int, int], controllers: dict[int, int], fo
         'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
         'controller.listener.names': 'CONTROLLER',
         'inter.broker.listener.name': 'PLAINTEXT',
-        'log.dirs': folder,
+        'log.dirs': str(folder),
         'default.replication.factor': str(copies),
         'min.insync.replicas': str(max(1, copies - 1)),
         **{f'{topic}.replication.factor': str(copies) for topic in COPIES},

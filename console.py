@@ -1,0 +1,161 @@
+"""A broker in the foreground: what ``python -m broker`` prints, and the commands that can be typed while it runs.
+
+Used by ``broker.py``. The one idea to take away: most of what there is to learn about a cluster, one learns by breaking it.
+"""
+
+import argparse
+import contextlib
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+import kafkalog
+from errors import BrokerError
+
+__all__ = ['HELP', 'Cluster', 'main', 'obey', 'run', 'welcome']
+
+PORT = 9092
+HELP = """\
+    kill 1       end broker 1 as a power cut would (kill -9); what was acknowledged is not lost
+    pause 1      freeze broker 1: its connections stay open and nothing answers
+    resume 1     go on
+    restart 1    end and start broker 1 again, on the same port and data
+    help         this list
+    quit         end all (Ctrl-C does the same)"""
+
+
+class Cluster(Protocol):
+    """What the commands need of a broker."""
+
+    nodes: range
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Its addresses."""
+
+    def kill(self, node: int) -> None:
+        """End a node at once."""
+
+    def pause(self, node: int) -> None:
+        """Freeze a node."""
+
+    def resume(self, node: int) -> None:
+        """Let a frozen node go on."""
+
+    def restart(self, node: int) -> None:
+        """End a node and start it again."""
+
+    def running(self, node: int) -> bool:
+        """Whether its process is there."""
+
+    def log(self, node: int) -> Path:
+        """Its log."""
+
+
+def welcome(servers: str, data: str, seconds: float) -> str:
+    """What to print when the broker is ready: where it is, and what to type next."""
+    elsewhere = '' if servers == '127.0.0.1:9092' else f'    export KAFKA_BOOTSTRAP_SERVERS={servers}\n'
+    return (
+        f'Kafka is ready on {servers.replace("127.0.0.1", "localhost")} after {seconds:.1f} s. Its messages are kept in {data}. '
+        'Ctrl-C ends it, help lists what else can be typed here.\n'
+        f'Now in another terminal:\n\n{elsewhere}'
+        '    python\n'
+        '    >>> from producer import send_msg\n'
+        "    >>> promise = send_msg(topic='human-messages', key='red', value={'some': 'dict'})\n"
+    )
+
+
+def obey(cluster: Cluster, line: str) -> str:
+    """Do what was typed and return what to print about it: ``obey(kafka, 'kill 2')`` is ``'Broker 2 is killed.'``."""
+    word, *rest = line.split() or ['']
+    doings: dict[str, tuple[Callable[[int], None], str]] = {
+        'kill': (cluster.kill, 'is killed'),
+        'pause': (cluster.pause, 'is frozen'),
+        'resume': (cluster.resume, 'goes on'),
+        'restart': (cluster.restart, 'runs again'),
+    }
+    if word == 'help':
+        return HELP
+    if word not in doings:
+        return f'{line.strip()!r} is no command here. These are:\n{HELP}' if word else ''
+    only_one = len(cluster.nodes) == 1
+    if len(rest) > 1 or not (rest or only_one) or not all(each.isdecimal() for each in rest):
+        return f'Say which broker: {word} {cluster.nodes[-1]}'
+    node = int(rest[0]) if rest else 1
+    do, done = doings[word]
+    try:
+        do(node)
+    except BrokerError as error:
+        return str(error)
+    return f'Broker {node} {done}.'
+
+
+def run(cluster: Cluster, show: Callable[[str], None] = print) -> None:
+    """Print what the brokers say and do what is typed, until ``quit``, Ctrl-C or the end of all brokers.
+
+    Raises:
+        BrokerError: all brokers ended by themselves.
+    """
+    typed: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_read_lines, args=(typed,), name='console', daemon=True).start()
+    tails = {node: kafkalog.Tail(cluster.log(node)) for node in cluster.nodes}
+    up = {node for node in cluster.nodes if cluster.running(node)}
+    while True:
+        with contextlib.suppress(queue.Empty):
+            line = typed.get(timeout=0.2)
+            if line.strip() in {'quit', 'exit'}:
+                return
+            if answer := obey(cluster, line):
+                show(answer)
+            up = {node for node in cluster.nodes if cluster.running(node)}
+        for node, tail in tails.items():
+            for text in filter(None, map(kafkalog.translate, tail.lines())):
+                show(text if len(tails) == 1 or not text.startswith('Kafka ') else f'Broker {node}: {text}')
+            if node in up and not cluster.running(node):
+                up.discard(node)
+                text = cluster.log(node).read_text(encoding='utf-8', errors='replace')
+                ended = f'Broker {node} ended by itself. The end of its log:{kafkalog.last_lines(text)}'
+                if len(tails) == 1:
+                    raise BrokerError(ended)
+                show(ended)
+
+
+def _read_lines(typed: 'queue.SimpleQueue[str]') -> None:
+    with contextlib.suppress(OSError, ValueError):  # in the background of a shell, or without a standard input
+        for line in sys.stdin:
+            typed.put(line)
+
+
+def main(make: Callable[..., AbstractContextManager[Cluster]], arguments: Sequence[str] | None = None) -> int:
+    """Run Kafka in the foreground until Ctrl-C: ``python -m broker --help`` lists the options.
+
+    Args:
+        make: the class `Broker`.
+        arguments: by default those of the command line.
+    """
+    parser = argparse.ArgumentParser('python -m broker', description='A real Apache Kafka on this machine, until Ctrl-C.')
+    parser.add_argument('--port', type=int, default=PORT, help="the (first) broker's port (%(default)s)")
+    parser.add_argument('--data', default='.kafka', metavar='FOLDER', help='where the messages are kept (%(default)s)')
+    parser.add_argument('--brokers', type=int, default=1, metavar='N', help='how many brokers; 3 make a cluster (%(default)s)')
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if hasattr(signal, 'SIGTTIN'):
+        signal.signal(signal.SIGTTIN, signal.SIG_IGN)  # `python -m broker &` is not stopped for reading the terminal
+    began = time.monotonic()
+    try:
+        with make(options.brokers, port=options.port, data=options.data) as kafka:
+            print(welcome(kafka.bootstrap_servers, options.data, time.monotonic() - began), flush=True)
+            run(kafka)
+    except BrokerError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        pass
+    print('Kafka has ended. Its messages are kept.')
+    return 0
