@@ -21,6 +21,8 @@ import storage
 import training
 from errors import BrokerError
 from guard import Guard
+from listeners import PortTakenError
+from passes import Passes
 
 __all__ = ['Broker']
 
@@ -33,6 +35,7 @@ class Broker:
 
     Args:
         brokers: how many; 3 make a cluster with topics replicated three times.
+        secure: whether clients need passwords or certificates, and rights; ``env()`` says what to say at each door.
         port: the first broker's port, the others' follow; by default free ones are found.
         data: the folder that keeps the data; by default a temporary one that is removed at the end.
         properties: broker properties that win over ours, ``{'num.partitions': '3'}``.
@@ -48,6 +51,7 @@ class Broker:
     def __init__(
         self,
         brokers: int = 1,
+        secure: bool = False,
         *,
         port: int | None = None,
         data: str | Path | None = None,
@@ -57,19 +61,37 @@ class Broker:
         if not 1 <= brokers <= 9:
             raise BrokerError(f'brokers={brokers} does not work: say a number from 1 to 9. 3 are enough to see one fail.')
         self.nodes = range(1, brokers + 1)
-        self.data = None if data is None else Path(data).absolute() / (f'{brokers}-brokers' if brokers > 1 else '1-broker')
+        self.doors = listeners.SECURE if secure else listeners.OPEN
+        self.passes: Passes | None = None
+        shape = ('1-broker' if brokers == 1 else f'{brokers}-brokers') + ('-secure' if secure else '')
+        self.data = None if data is None else Path(data).absolute() / shape
         self.properties = dict(properties or {})
         self.timeout = timeout
         self._port = port
         self._grace = STOP if data else 0.0
         self._aot: tuple[str, ...] | None = None
         self._guard: Guard | None = None
-        self._ports: dict[int, int] = {}
+        self._ports: dict[str, dict[int, int]] = {}
 
     @property
     def bootstrap_servers(self) -> str:
         """The addresses for ``KAFKA_BOOTSTRAP_SERVERS``: ``'127.0.0.1:23456'``, comma-separated if there are several brokers."""
-        return ','.join(f'{listeners.HOST}:{self._ports[node]}' for node in self.nodes)
+        return self.env()['KAFKA_BOOTSTRAP_SERVERS']
+
+    def env(self, listener: str = '', user: str = 'teacher') -> dict[str, str]:
+        """What belongs into the environment or `.env` of a client: ``{'KAFKA_BOOTSTRAP_SERVERS': '127.0.0.1:23456', ...}``.
+
+        Args:
+            listener: of a secure broker: ``'scram512'`` (the default), ``'scram256'``, ``'plain'``, ``'tls'``, ``'mtls'``,
+                ``'sasl-plaintext'``, ``'wrong-name'`` (mutual TLS, the broker's certificate lacks its name) or ``'heroku'`` (the same,
+                said in Heroku's variables).
+            user: ``'teacher'``, who may do everything, or ``'visitor'``, who may do nothing.
+
+        Raises:
+            BrokerError: there is no such listener or user, or the broker does not run.
+        """
+        self._guarding(1)
+        return listeners.client_settings(listener or next(iter(self.doors)), user, self.doors, self._ports, self.passes)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -92,7 +114,7 @@ class Broker:
         for attempt in range(1, PORT_ATTEMPTS + 1):
             try:
                 self._start()
-            except _PortTakenError:
+            except PortTakenError:
                 self.stop()
                 if attempt == PORT_ATTEMPTS:
                     raise
@@ -158,19 +180,17 @@ class Broker:
 
     def _refuse_taken_ports(self) -> None:
         if self._port is not None:
-            for port in range(self._port, self._port + len(self.nodes)):
-                if not listeners.port_is_free(port):
-                    raise _PortTakenError(port)
+            listeners.refuse_taken_ports(list(self.doors), self.nodes, self._port)
 
     def _start(self) -> None:
         self._guard = guard = Guard(jvm.environment(), self._grace)
-        storage.prepare(self._folder, self._installation.template, self.nodes)
-        self._ports, controllers = listeners.choose_ports(self.nodes, self._port)
+        self.passes = storage.prepare(self._folder, self._installation, self.nodes, self.doors is listeners.SECURE)
+        self._ports = listeners.choose_ports(list(self.doors), self.nodes, self._port)
         (guard.folder / 'log4j2.xml').write_text(kafkalog.LOG4J, encoding='utf-8')
         for node in self.nodes:
-            folder = storage.node_folder(self._folder, node)
-            text = listeners.properties(node, self._ports, controllers, folder, self.properties)
-            (guard.folder / f'{node}.properties').write_text(text, encoding='utf-8')
+            values = listeners.door_properties(node, self.doors, self._ports, self.passes)
+            values |= storage.properties(node, self._folder, len(self.nodes), self.properties)
+            storage.write_properties(guard.folder / f'{node}.properties', values)
             self._launch(guard, node)
         deadline = time.monotonic() + self.timeout
         for node in self.nodes:
@@ -192,23 +212,18 @@ class Broker:
                 raise self._failure(guard, node, text)
             time.sleep(0.02)
 
+    def _port_of(self, node: int) -> int:
+        return next(iter(self._ports.values()))[node]
+
     def _failure(self, guard: Guard, node: int, text: str) -> BrokerError:
         cause = kafkalog.ended_because(text)
         if cause == 'port':
-            return _PortTakenError(self._ports[node])
+            return PortTakenError(self._port_of(node))
         if cause == 'folder':
             return BrokerError(storage.in_use(self._folder))
         what = 'Kafka ended while it was starting' if guard.ended(node) else f'Kafka was not ready after {self.timeout:g} s'
         cure = storage.damaged(self._folder, 'perhaps') if self.data else 'Try again.'
-        return BrokerError(f'{what} (broker {node}, port {self._ports[node]}). {cure} The end of its log:{kafkalog.last_lines(text)}')
-
-
-class _PortTakenError(BrokerError):
-    def __init__(self, port: int) -> None:
-        super().__init__(
-            f'Port {port} is taken by another process. Perhaps a broker runs here already: then just use that one. '
-            f'If not, end that process, or take another port: python -m broker --port {port + 100}'
-        )
+        return BrokerError(f'{what} (broker {node}, port {self._port_of(node)}). {cure} The end of its log:{kafkalog.last_lines(text)}')
 
 
 class _Trainee(Broker):

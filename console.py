@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +18,7 @@ from typing import Protocol
 import kafkalog
 from errors import BrokerError
 
-__all__ = ['HELP', 'Cluster', 'main', 'obey', 'run', 'welcome']
+__all__ = ['HELP', 'Cluster', 'exports', 'main', 'obey', 'run', 'welcome']
 
 PORT = 9092
 HELP = """\
@@ -26,6 +26,7 @@ HELP = """\
     pause 1      freeze broker 1: its connections stay open and nothing answers
     resume 1     go on
     restart 1    end and start broker 1 again, on the same port and data
+    env plain visitor    what a client has to say at a listener of a secure broker, and as whom
     help         this list
     quit         end all (Ctrl-C does the same)"""
 
@@ -35,9 +36,8 @@ class Cluster(Protocol):
 
     nodes: range
 
-    @property
-    def bootstrap_servers(self) -> str:
-        """Its addresses."""
+    def env(self, listener: str = '', user: str = 'teacher') -> dict[str, str]:
+        """What a client has to say."""
 
     def kill(self, node: int) -> None:
         """End a node at once."""
@@ -58,13 +58,19 @@ class Cluster(Protocol):
         """Its log."""
 
 
-def welcome(servers: str, data: str, seconds: float) -> str:
+def exports(settings: Mapping[str, str]) -> str:
+    """Settings as lines for `.env` or a shell: ``    export KAFKA_BOOTSTRAP_SERVERS='127.0.0.1:9192'``."""
+    return ''.join(f"    export {name}='{value}'\n" for name, value in settings.items())
+
+
+def welcome(settings: Mapping[str, str], data: str, seconds: float) -> str:
     """What to print when the broker is ready: where it is, and what to type next."""
-    elsewhere = '' if servers == '127.0.0.1:9092' else f'    export KAFKA_BOOTSTRAP_SERVERS={servers}\n'
+    servers = settings['KAFKA_BOOTSTRAP_SERVERS']
+    elsewhere = '' if settings == {'KAFKA_BOOTSTRAP_SERVERS': f'127.0.0.1:{PORT}'} else exports(settings)
     return (
         f'Kafka is ready on {servers.replace("127.0.0.1", "localhost")} after {seconds:.1f} s. Its messages are kept in {data}. '
         'Ctrl-C ends it, help lists what else can be typed here.\n'
-        f'Now in another terminal:\n\n{elsewhere}'
+        f'Now in another terminal{" (or the export lines into .env)" if elsewhere else ""}:\n\n{elsewhere}'
         '    python\n'
         '    >>> from producer import send_msg\n'
         "    >>> promise = send_msg(topic='human-messages', key='red', value={'some': 'dict'})\n"
@@ -82,6 +88,11 @@ def obey(cluster: Cluster, line: str) -> str:
     }
     if word == 'help':
         return HELP
+    if word == 'env':
+        try:
+            return exports(cluster.env(*rest[:2])).rstrip()
+        except BrokerError as error:
+            return str(error)
     if word not in doings:
         return f'{line.strip()!r} is no command here. These are:\n{HELP}' if word else ''
     only_one = len(cluster.nodes) == 1
@@ -143,14 +154,15 @@ def main(make: Callable[..., AbstractContextManager[Cluster]], arguments: Sequen
     parser.add_argument('--port', type=int, default=PORT, help="the (first) broker's port (%(default)s)")
     parser.add_argument('--data', default='.kafka', metavar='FOLDER', help='where the messages are kept (%(default)s)')
     parser.add_argument('--brokers', type=int, default=1, metavar='N', help='how many brokers; 3 make a cluster (%(default)s)')
+    parser.add_argument('--secure', action='store_true', help='ask clients for passwords and certificates, all made up')
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if hasattr(signal, 'SIGTTIN'):
         signal.signal(signal.SIGTTIN, signal.SIG_IGN)  # `python -m broker &` is not stopped for reading the terminal
     began = time.monotonic()
     try:
-        with make(options.brokers, port=options.port, data=options.data) as kafka:
-            print(welcome(kafka.bootstrap_servers, options.data, time.monotonic() - began), flush=True)
+        with make(options.brokers, options.secure, port=options.port, data=options.data) as kafka:
+            print(welcome(kafka.env(), options.data, time.monotonic() - began), flush=True)
             run(kafka)
     except BrokerError as error:
         print(error, file=sys.stderr)

@@ -15,6 +15,8 @@ LOG4J = """\
   <Loggers>
     <Root level="WARN"><AppenderRef ref="out"/></Root>
     <Logger name="kafka.server.KafkaRaftServer" level="INFO"/>
+    <Logger name="org.apache.kafka.common.network.Selector" level="INFO"/>
+    <Logger name="kafka.authorizer.logger" level="INFO"/>
     <Logger name="org.apache.kafka.controller.ReplicationControlManager" level="INFO"/>
   </Loggers>
 </Configuration>

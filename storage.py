@@ -9,17 +9,39 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jvm
-import listeners
+import passes
 from errors import BrokerError
+from passes import Passes
 
-__all__ = ['damaged', 'in_use', 'make_template', 'new_id', 'node_folder', 'prepare']
+__all__ = ['damaged', 'in_use', 'make_template', 'new_id', 'node_folder', 'prepare', 'properties', 'write_properties']
 
 META = 'meta.properties'
 METADATA_LOG = '__cluster_metadata-0'
+PASSES = 'passes'
+INTERNAL_TOPICS = ('offsets.topic', 'transaction.state.log', 'share.coordinator.state.topic')
+
+# What a small Kafka for learning has otherwise than Kafka by default, which is in the comments.
+QUICK = {
+    'group.initial.rebalance.delay.ms': '0',  # Kafka waits 3 s for more members of a new group
+    'group.min.session.timeout.ms': '500',  # 6 s: too long to watch a member die
+    'group.consumer.min.session.timeout.ms': '500',
+    'group.consumer.min.heartbeat.interval.ms': '100',
+    'broker.session.timeout.ms': '4000',  # 9 s until a dead broker's partitions get another leader
+    'broker.heartbeat.interval.ms': '500',
+    'num.partitions': '1',  # Kafka's own default, said aloud: a topic that is made by its first message has one partition
+    'auto.create.topics.enable': 'true',
+    'offsets.topic.num.partitions': '4',  # 50
+    'transaction.state.log.num.partitions': '4',  # 50
+    'share.coordinator.state.topic.num.partitions': '4',  # 50
+    'transaction.abort.timed.out.transaction.cleanup.interval.ms': '1000',  # 10 s
+    'log.cleaner.dedupe.buffer.size': '4194304',  # 128 MiB of memory
+    'num.network.threads': '2',
+    'num.io.threads': '4',
+}
 
 
 def new_id() -> str:
@@ -34,38 +56,78 @@ def node_folder(folder: Path, node: int) -> Path:
     return folder / f'node-{node}'
 
 
+def properties(node: int, folder: Path, nodes: int, extra: Mapping[str, str]) -> dict[str, str]:
+    """The part of ``server.properties`` that is not about the doors of a node.
+
+    Args:
+        node: its number, from 1.
+        folder: the folder of its cluster.
+        nodes: how many there are.
+        extra: broker properties that win over ours, ``{'num.partitions': '3'}``.
+    """
+    copies = min(3, nodes)
+    return {
+        'process.roles': 'broker,controller',
+        'node.id': str(node),
+        'log.dirs': str(node_folder(folder, node)),
+        'default.replication.factor': str(copies),
+        'min.insync.replicas': str(max(1, copies - 1)),
+        **{f'{topic}.replication.factor': str(copies) for topic in INTERNAL_TOPICS},
+        **{f'{topic}.min.isr': str(max(1, copies - 1)) for topic in INTERNAL_TOPICS[1:]},
+        **QUICK,
+        **extra,
+    }
+
+
+def write_properties(path: Path, values: Mapping[str, str]) -> None:
+    """Write a ``server.properties``, for this user only: it may hold passwords."""
+    path.touch(mode=0o600)
+    path.write_text(''.join(f'{name}={value}\n' for name, value in values.items()).replace('\\', '\\\\'), encoding='utf-8')
+
+
 def make_template(installation: jvm.Installation) -> None:
     """Format one data folder, to be copied for every new broker."""
+    _format(installation, installation.template, None)
+
+
+def _format(installation: jvm.Installation, target: Path, users: Passes | None) -> None:
+    """Have Kafka's own tool make a data folder. Who may log in by SCRAM is written there too."""
     with tempfile.TemporaryDirectory(prefix='kafka-workshop-') as temporary:
         settings = Path(temporary) / 'server.properties'
-        settings.write_text(listeners.properties(1, {1: 1}, {1: 2}, Path(temporary) / 'data', {}), encoding='utf-8')
-        format_folder(installation, settings, new_id())
-        shutil.copytree(Path(temporary) / 'data', installation.template)
+        doors = {
+            'controller.quorum.voters': '1@localhost:1',
+            'listeners': 'CONTROLLER://localhost:1',
+            'controller.listener.names': 'CONTROLLER',
+        }
+        write_properties(settings, properties(1, Path(temporary), 1, doors) | {'process.roles': 'controller'})
+        command = installation.command('kafka.tools.StorageTool', 'format', '-t', new_id(), '-c', settings)
+        for user, password in users.passwords.items() if users else ():
+            for mechanism in ('SCRAM-SHA-256', 'SCRAM-SHA-512'):
+                command += ['--add-scram', f'{mechanism}=[name={user},password={password}]']
+        run = subprocess.run(command, check=False, env=jvm.environment(), capture_output=True, text=True, errors='replace', timeout=120)
+        if run.returncode:
+            raise BrokerError(f'Kafka could not format a data folder: {run.stderr.strip()[-1000:]}')
+        shutil.copytree(node_folder(Path(temporary), 1), target)
 
 
-def format_folder(installation: jvm.Installation, settings: Path, cluster: str, *options: str) -> None:
-    """Have Kafka's own tool format the folder that `settings` names (a ``server.properties``)."""
-    command = installation.command('kafka.tools.StorageTool', 'format', '-t', cluster, '-c', settings, *options)
-    run = subprocess.run(command, check=False, env=jvm.environment(), capture_output=True, text=True, errors='replace', timeout=120)
-    if run.returncode:
-        raise BrokerError(f'Kafka could not format a data folder: {run.stderr.strip()[-1000:]}')
-
-
-def prepare(folder: Path, template: Path, nodes: Iterable[int]) -> None:
+def prepare(folder: Path, installation: jvm.Installation, nodes: Sequence[int], secure: bool) -> Passes | None:
     """Make the data folder of a cluster, all of it or nothing; or look whether the one that is there can be used.
 
     Args:
         folder: where it is to be.
-        template: a formatted data folder.
+        installation: Kafka on this machine.
         nodes: the numbers of its nodes.
+        secure: whether there are users.
+
+    Returns:
+        the users' passwords and certificates, if there are any.
 
     Raises:
         BrokerError: the folder is damaged, in use by a running broker, or cannot be written.
     """
-    nodes = list(nodes)
     try:
         if not folder.exists() or not any(folder.iterdir()):
-            _make(folder, template, nodes)
+            _make(folder, installation, nodes, secure)
         clusters = {_cluster_id(folder, node) for node in nodes}
         if len(clusters) > 1:
             raise BrokerError(damaged(folder, f'its nodes belong to different clusters: {", ".join(sorted(clusters))}'))
@@ -75,13 +137,23 @@ def prepare(folder: Path, template: Path, nodes: Iterable[int]) -> None:
         raise BrokerError(
             f'The data folder {folder} cannot be used: {error}. Mend that, or name another folder: python -m broker --data FOLDER'
         ) from error
+    if not secure:
+        return None
+    try:
+        return passes.load(folder / PASSES)
+    except BrokerError as error:
+        raise BrokerError(damaged(folder, str(error))) from error
 
 
-def _make(folder: Path, template: Path, nodes: list[int]) -> None:
+def _make(folder: Path, installation: jvm.Installation, nodes: Sequence[int], secure: bool) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     cluster = new_id()
     with tempfile.TemporaryDirectory(prefix=f'{folder.name}-draft-', dir=folder.parent) as draft:
         made = Path(draft) / folder.name
+        template = installation.template
+        if secure:
+            template = Path(draft) / 'template'
+            _format(installation, template, passes.make(made / PASSES))
         for node in nodes:
             shutil.copytree(template, node_folder(made, node))
             meta = f'version=1\ncluster.id={cluster}\nnode.id={node}\ndirectory.id={new_id()}\n'
