@@ -221,9 +221,14 @@ class Broker:
             return PortTakenError(self._port_of(node))
         if cause == 'folder':
             return BrokerError(storage.in_use(self._folder))
-        what = 'Kafka ended while it was starting' if guard.ended(node) else f'Kafka was not ready after {self.timeout:g} s'
-        cure = storage.damaged(self._folder, 'perhaps') if self.data else 'Try again.'
-        return BrokerError(f'{what} (broker {node}, port {self._port_of(node)}). {cure} The end of its log:{kafkalog.last_lines(text)}')
+        where = f'broker {node}, port {self._port_of(node)}'
+        if not guard.ended(node):
+            what = f'Kafka was not ready after {self.timeout:g} s ({where}). Is this machine busy? Try again, or give it time: timeout=120.'
+        elif self.data:
+            what = f'Kafka ended while it was starting ({where}). {storage.damaged(self._folder, "perhaps; its log tells")}'
+        else:
+            what = f'Kafka ended while it was starting ({where}). Try again, with fewer properties= if there are any.'
+        return BrokerError(f'{what} The end of its log:{kafkalog.last_lines(text)}')
 
 
 class _Trainee(Broker):

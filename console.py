@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +21,7 @@ from errors import BrokerError
 __all__ = ['HELP', 'Cluster', 'exports', 'main', 'obey', 'run', 'welcome']
 
 PORT = 9092
+AGAIN = 30.0  # seconds of silence before the same sentence is printed again
 HELP = """\
     kill 1       end broker 1 as a power cut would (kill -9); what was acknowledged is not lost
     pause 1      freeze broker 1: its connections stay open and nothing answers
@@ -115,8 +116,7 @@ def run(cluster: Cluster, show: Callable[[str], None] = print) -> None:
     """
     typed: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_read_lines, args=(typed,), name='console', daemon=True).start()
-    tails = {node: kafkalog.Tail(cluster.log(node)) for node in cluster.nodes}
-    up = {node for node in cluster.nodes if cluster.running(node)}
+    news = _News(cluster)
     while True:
         with contextlib.suppress(queue.Empty):
             line = typed.get(timeout=0.2)
@@ -124,17 +124,40 @@ def run(cluster: Cluster, show: Callable[[str], None] = print) -> None:
                 return
             if answer := obey(cluster, line):
                 show(answer)
-            up = {node for node in cluster.nodes if cluster.running(node)}
-        for node, tail in tails.items():
+            news.expect()
+        for text in news.look():
+            show(text)
+
+
+class _News:
+    """What the logs say since the last look, each sentence once in a while; and who ended by himself."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._tails = {node: kafkalog.Tail(cluster.log(node)) for node in cluster.nodes}
+        self._told: dict[str, float] = {}
+        for tail in self._tails.values():
+            tail.lines()
+        self.expect()
+
+    def expect(self) -> None:
+        """Note who runs now: what changed until now was ordered."""
+        self._up = {node for node in self._cluster.nodes if self._cluster.running(node)}
+
+    def look(self) -> Iterator[str]:
+        now = time.monotonic()
+        for node, tail in self._tails.items():
             for text in filter(None, map(kafkalog.translate, tail.lines())):
-                show(text if len(tails) == 1 or not text.startswith('Kafka ') else f'Broker {node}: {text}')
-            if node in up and not cluster.running(node):
-                up.discard(node)
-                text = cluster.log(node).read_text(encoding='utf-8', errors='replace')
+                if now - self._told.get(text, -AGAIN) >= AGAIN:
+                    yield text
+                self._told[text] = now
+            if node in self._up and not self._cluster.running(node):
+                self._up.discard(node)
+                text = self._cluster.log(node).read_text(encoding='utf-8', errors='replace')
                 ended = f'Broker {node} ended by itself. The end of its log:{kafkalog.last_lines(text)}'
-                if len(tails) == 1:
+                if len(self._tails) == 1:
                     raise BrokerError(ended)
-                show(ended)
+                yield ended
 
 
 def _read_lines(typed: 'queue.SimpleQueue[str]') -> None:

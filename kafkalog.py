@@ -26,7 +26,18 @@ CAUSES = {
     'port': re.compile(r'Address already in use|failed to bind|Permission denied.*bind', re.IGNORECASE),
     'folder': re.compile(r'Failed to acquire lock'),
 }
-CREATED = re.compile(r"CreatableTopic\(name='([^']+)', numPartitions=(-?\d+).*?SUCCESS")
+WHO = re.compile(r'^(\[[^\]]*\] *)+')
+SENTENCES = (
+    (re.compile(r"CreatableTopic\(name='([^']+)', numPartitions=-1.*SUCCESS"), r'Topic \1 was created.'),
+    (re.compile(r"CreatableTopic\(name='([^']+)', numPartitions=(\d+).*SUCCESS"), r'Topic \1 was created, partitions: \2.'),
+    (re.compile(r'Connection to node (\d+) \(.*could not be established'), r'Broker \1 cannot be reached by the others.'),
+    (re.compile(r'Failed authentication with /(\S+) .*\((.*)\)'), r'A client at \1 was refused: \2.'),
+    (
+        re.compile(r'Principal = User:(\S+) is Denied operation = (\S+) .* resource = (\w+):\w+:(\S+)'),
+        r'\1 was denied: no right to \2 \3 \4.',
+    ),
+    (re.compile(r'Performing controller activation'), ''),
+)
 
 
 def is_ready(text: str) -> bool:
@@ -52,14 +63,14 @@ def translate(line: str) -> str:
     'Kafka warns: the disk is slow (ReplicaManager)'
     """
     level, _, rest = line.strip().partition(' ')
-    if created := CREATED.search(rest):
-        name, partitions = created.groups()
-        return f'Topic {name} was created.' if partitions == '-1' else f'Topic {name} was created, partitions: {partitions}.'
+    for pattern, sentence in SENTENCES:
+        if found := pattern.search(rest):
+            return found.expand(sentence)
     if level not in {'WARN', 'ERROR', 'FATAL'}:
         return ''
     logger, _, message = rest.strip().partition(': ')
     verb = 'warns' if level == 'WARN' else 'reports an error'
-    return f'Kafka {verb}: {message[:400]} ({logger})'
+    return f'Kafka {verb}: {WHO.sub("", message)[:400]} ({logger})'
 
 
 class Tail:

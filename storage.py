@@ -194,6 +194,6 @@ def in_use(folder: Path) -> str:
 def damaged(folder: Path, why: str) -> str:
     """The message about a folder that no broker can start from."""
     return (
-        f'The data folder {folder} is damaged or half-written: {why}. '
+        f'The data folder {folder} is damaged or half-written ({why}). '
         'Move it away to keep what is in it, or delete it (its messages go with it); the next start makes a new one.'
     )

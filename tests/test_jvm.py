@@ -1,0 +1,173 @@
+"""Where Kafka's jars come from: held by the lock, installed whole or not at all.
+
+A repository of one small jar on this machine stands in for the real one.
+"""
+
+import hashlib
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+import jvm
+from errors import BrokerError
+
+NAME = 'org.example:small:1.0'
+JAR = b'a small jar'
+PATH = '/org/example/small/1.0/small-1.0.jar'
+
+
+class Repository:
+    def __init__(self) -> None:
+        repository = self
+        self.content = JAR
+        self.asked: list[str] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                repository.asked.append(self.path)
+                answer = {PATH: repository.content, f'{PATH}.sha1': hashlib.sha1(repository.content).hexdigest().encode()}.get(self.path)
+                self.send_response(404 if answer is None else 200)
+                self.send_header('Content-Length', str(len(answer or b'')))
+                self.end_headers()
+                self.wfile.write(answer or b'')
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        self.url = f'http://127.0.0.1:{self.server.server_port}'
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={'poll_interval': 0.05})
+        self.thread.start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+@pytest.fixture
+def repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Repository]:
+    """A repository on this machine, and an empty cache folder."""
+    made = Repository()
+    monkeypatch.setattr('jgo.maven._core.DEFAULT_REMOTE_REPOS', {'here': made.url})
+    monkeypatch.setenv('NO_PROXY', '127.0.0.1')
+    monkeypatch.setenv('WORKSHOP_CACHE', str(tmp_path / 'cache'))
+    monkeypatch.setattr(jvm, 'ATTEMPTS', 1)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> Path:
+    """A lock that names one small jar."""
+    path = tmp_path / 'jars.lock'
+    path.write_text(f'# a comment\n{hashlib.sha256(JAR).hexdigest()}  {NAME}\n', encoding='ascii')
+    return path
+
+
+def _nothing(installation: jvm.Installation) -> None:
+    (installation.folder / 'prepared').touch()
+
+
+def test_what_the_lock_names_is_installed_once(repository: Repository, lock: Path) -> None:
+    """The first call downloads and prepares, the second one uses what is there."""
+    first = jvm.install(_nothing, lock)
+    asked = list(repository.asked)
+    assert jvm.install(_nothing, lock) == first
+    assert repository.asked == asked
+    assert [path.read_bytes() for path in first.jars] == [JAR]
+    assert (first.folder / 'prepared').exists()
+    assert sorted(path.name for path in first.folder.parent.iterdir()) == sorted([first.folder.name, 'install.lock'])
+
+
+def test_a_download_that_is_not_what_the_lock_names_is_refused(repository: Repository, lock: Path) -> None:
+    """A jar with another checksum is not installed, and nothing of the attempt stays."""
+    repository.content = b'a bad jar!!'
+    with pytest.raises(BrokerError, match=rf'{NAME}.*SHA-256'):
+        jvm.install(_nothing, lock)
+    assert [path.name for path in jvm.cache_folder().iterdir()] == ['install.lock']
+
+
+def test_a_jar_that_was_changed_later_is_refused(repository: Repository, lock: Path) -> None:
+    """A changed or missing jar stops the start; the message names the jar and the folder to delete, and deleting it helps."""
+    installation = jvm.install(_nothing, lock)
+    installation.jars[0].write_bytes(b'a small jaR')
+    with pytest.raises(BrokerError, match=r'small-1\.0\.jar .* Delete the folder') as refused:
+        jvm.install(_nothing, lock)
+    assert str(installation.folder) in str(refused.value)
+    installation.jars[0].unlink()
+    with pytest.raises(BrokerError, match=r'small-1\.0\.jar .* Delete the folder'):
+        jvm.install(_nothing, lock)
+    (installation.folder / 'jars').rmdir()
+    (installation.folder / 'prepared').unlink()
+    installation.folder.rmdir()
+    assert jvm.install(_nothing, lock).jars[0].read_bytes() == JAR
+
+
+def test_without_a_network_the_error_says_so(repository: Repository, lock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A download that fails is one error that names what was wanted and what else can be done."""
+    monkeypatch.setattr('jgo.maven._core.DEFAULT_REMOTE_REPOS', {'nowhere': 'http://127.0.0.1:9'})
+    with pytest.raises(BrokerError, match=rf'could not be downloaded: {NAME}.*network.*docker compose up'):
+        jvm.install(_nothing, lock)
+
+
+def test_a_failed_preparation_leaves_no_installation(repository: Repository, lock: Path) -> None:
+    """What could not be prepared is not there at all, so the next start begins anew."""
+
+    def fail(_: jvm.Installation) -> None:
+        raise BrokerError('no')
+
+    with pytest.raises(BrokerError, match='no'):
+        jvm.install(fail, lock)
+    assert [path.name for path in jvm.cache_folder().iterdir()] == ['install.lock']
+
+
+@pytest.mark.filterwarnings('ignore:.*multi-threaded:DeprecationWarning')
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='the processes share the repository by fork')
+def test_processes_and_threads_that_install_at_once_install_once(repository: Repository, lock: Path) -> None:
+    """Three processes and two threads at once: one download, and all of them have Kafka."""
+    fork = multiprocessing.get_context('fork')
+    processes = [fork.Process(target=jvm.install, args=(_nothing, lock)) for _ in range(3)]
+    threads = [threading.Thread(target=jvm.install, args=(_nothing, lock)) for _ in range(2)]
+    for each in (*processes, *threads):
+        each.start()
+    for each in (*processes, *threads):
+        each.join(20)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert jvm.install(_nothing, lock).jars[0].read_bytes() == JAR
+    assert repository.asked.count(PATH) == 1
+
+
+def test_the_cache_folder_is_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """WORKSHOP_CACHE wins, then the system's custom."""
+    monkeypatch.setenv('WORKSHOP_CACHE', str(tmp_path))
+    assert jvm.cache_folder() == tmp_path
+    monkeypatch.delenv('WORKSHOP_CACHE')
+    monkeypatch.setattr('sys.platform', 'linux')
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'xdg'))
+    assert jvm.cache_folder() == tmp_path / 'xdg' / 'kafka-workshop'
+    monkeypatch.setattr('sys.platform', 'win32')
+    monkeypatch.setenv('LOCALAPPDATA', str(tmp_path / 'local'))
+    assert jvm.cache_folder() == tmp_path / 'local' / 'kafka-workshop'
+
+
+def test_kafka_gets_no_orders_from_a_learners_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the settings of a client nor Java's own variables reach the broker; the rest does."""
+    for name in ('KAFKA_BOOTSTRAP_SERVERS', 'KAFKA_OPTS', 'JAVA_TOOL_OPTIONS', 'CLASSPATH'):
+        monkeypatch.setenv(name, 'x')
+    monkeypatch.setenv('HARMLESS', 'y')
+    assert not {'KAFKA_BOOTSTRAP_SERVERS', 'KAFKA_OPTS', 'JAVA_TOOL_OPTIONS', 'CLASSPATH'} & jvm.environment().keys()
+    assert jvm.environment()['HARMLESS'] == 'y'
+
+
+def test_the_lock_holds_one_kafka() -> None:
+    """The committed lock names Kafka 4.4.0 with a SHA-256 for each jar, each once."""
+    lines = [line.split('  ') for line in jvm.LOCK.read_text(encoding='utf-8').splitlines() if not line.startswith('#')]
+    assert lines[0][1] == 'org.apache.kafka:kafka_2.13:4.4.0'
+    assert all(len(digest) == 64 and int(digest, 16) for digest, _ in lines)
+    assert len({name.rpartition(':')[0] for _, name in lines}) == len(lines)
