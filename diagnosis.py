@@ -1,54 +1,136 @@
-"""Why Kafka does not answer: the way in tried stage by stage (name, connection, TLS, login, metadata).
+"""Why Kafka does not answer: the way in tried stage by stage (name, connection, TLS, login, metadata, topic, group).
 
 kafka-python says ``Unable to bootstrap`` for all of it, after its whole time-out. The producer and the consumer ask
-here instead, and `python -m settings` walks through every stage.
+here first instead, and `python -m settings` shows every stage. It speaks Kafka's own protocol over one plain socket.
 
 The one idea to take away: connecting is a row of small agreements, and each of them fails in its own way.
 """
 
-import socket
+import re
+import time
+from collections.abc import Iterable
 from typing import Any
 
-from errors import UnreachableError
+from errors import AccessError, SettingsError, UnreachableError
+from wire import BrokenError, Talk, Tell
 
-__all__ = ['explain', 'require_listener']
+__all__ = ['addresses', 'explain', 'require_access', 'require_listener', 'walk']
 
-START_ONE = 'Start one with `python -m broker`, or set KAFKA_BOOTSTRAP_SERVERS (in .env) to where yours is'
-
-
-def addresses(options: dict[str, Any]) -> list[tuple[str, int]]:
-    """The bootstrap servers as ``(host, port)`` pairs; the default port is 9092."""
-    servers = options['bootstrap_servers']
-    pairs = []
-    for server in servers.split(',') if isinstance(servers, str) else servers:
-        host, _, port = server.strip().rpartition(':') if ':' in server else (server.strip(), '', '9092')
-        pairs.append((host.strip('[]'), int(port)))
-    return pairs
+BUDGET = 4.5  # seconds for the whole way in, all addresses together
+STAGES = ('name', 'connection', 'tls', 'login', 'metadata', 'topic')
+SERVER = re.compile(r'(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?')
+RIGHTS = {'read': 3, 'write': 4}  # an operation's number in Kafka's protocol
+UNKNOWN_TOPIC, LEADER_NOT_AVAILABLE, INVALID_TOPIC, TOPIC_DENIED, GROUP_DENIED = 3, 5, 17, 29, 30  # its error codes
 
 
-def require_listener(options: dict[str, Any], timeout: float = 2.0) -> None:
-    """Be sure that something listens at one of the bootstrap servers, before a client is built.
+def addresses(options: dict[str, Any], name: str = 'KAFKA_BOOTSTRAP_SERVERS') -> list[tuple[str, int]]:
+    """The bootstrap servers as ``(host, port)`` pairs; the default port is 9092.
 
     Args:
         options: kafka-python options.
-        timeout: seconds for each address.
+        name: the setting that they came from, for the error.
 
     Raises:
-        UnreachableError: names every address, why each failed, and what to do.
+        SettingsError: names the address that is none.
+
+    >>> addresses({'bootstrap_servers': 'localhost, broker.example:9093'})
+    [('localhost', 9092), ('broker.example', 9093)]
     """
-    reasons = []
-    for host, port in addresses(options):
+    servers = options['bootstrap_servers']
+    pairs = []
+    for server in servers.split(',') if isinstance(servers, str) else servers:
+        match = SERVER.fullmatch(server.strip())
+        port = int(match[2] or 9092) if match else 0
+        if match is None or not 0 < port < 65536:
+            hint = 'without http:// or the like' if '://' in server else 'several of them separated by commas'
+            shown = re.sub(r'(?<=://)[^/@]*@', '***@', server)
+            raise SettingsError(f'{name}: {shown!r} is no address. Write host:port, {hint}, as in localhost:9092.')
+        pairs.append((match[1].strip('[]'), port))
+    return pairs
+
+
+def require_listener(options: dict[str, Any], timeout: float = BUDGET) -> None:
+    """Be sure that a Kafka at one of the bootstrap servers lets us in, before a client is built.
+
+    Args:
+        options: kafka-python options.
+        timeout: seconds for all of it.
+
+    Raises:
+        UnreachableError: names the address, the stage at which it ended, why, and what to do.
+    """
+    walk(options, timeout=timeout)
+
+
+def require_access(
+    options: dict[str, Any], topics: Iterable[str] = (), operation: str = 'read', group: str | None = None, timeout: float = BUDGET
+) -> None:
+    """Be sure that the topics are there and may be read or written, and that the group may be used.
+
+    A topic that is not there is created if the options and the broker allow that, as the client itself would do.
+
+    Args:
+        options: kafka-python options.
+        topics: names on the cluster, prefix included.
+        operation: ``'read'`` or ``'write'``.
+        group: a group's name on the cluster.
+        timeout: seconds for all of it.
+
+    Raises:
+        AccessError: names the topic or group, what is missing, and what to do.
+        UnreachableError: as `require_listener`.
+    """
+    walk(options, topics, (operation,), group, timeout)
+
+
+def walk(
+    options: dict[str, Any],
+    topics: Iterable[str] = (),
+    operations: Iterable[str] = ('read', 'write'),
+    group: str | None = None,
+    timeout: float = BUDGET,
+    tell: Tell = lambda _stage, _text: None,
+) -> None:
+    """Try the whole way in, one address after the other, until one of them leads to the end.
+
+    Args:
+        options: kafka-python options.
+        topics: topics whose rights are tried, prefix included.
+        operations: what is to be done with the topics: ``'read'``, ``'write'``.
+        group: a group whose rights are tried.
+        timeout: seconds for all of it, shared among the addresses.
+        tell: called with each stage that was passed, and how.
+
+    Raises:
+        UnreachableError: what ended the way that led furthest; names the stage.
+        AccessError: no right to a topic or group, or the topic is not there.
+    """
+    if options.get('proxy_url') or options.get('socks5_proxy'):
+        tell('connection', 'through a proxy: not tried')
+        return
+    end, failures = time.monotonic() + timeout, []
+    servers = addresses(options)
+    for number, (host, port) in enumerate(servers):
+        now = time.monotonic()
+        talk = Talk(options, host, port, now + max(end - now, 0.3) / (len(servers) - number), tell)
         try:
-            socket.create_connection((host, port), timeout).close()
-        except socket.gaierror:
-            reasons.append(f'{host}:{port}: unknown host {host!r}')
-        except TimeoutError:
-            reasons.append(f'{host}:{port}: no answer within {timeout:g} s')
-        except OSError as error:
-            reasons.append(f'{host}:{port}: {"connection refused" if isinstance(error, ConnectionRefusedError) else error.strerror}')
+            talk.come_in()
+            _reach_brokers(talk)
+            for topic in topics:
+                _require_topic(talk, topic, list(operations))
+            if group is not None:
+                _require_group(talk, group)
+        except UnreachableError as error:
+            failures.append(error)
         else:
             return
-    raise UnreachableError(f'No Kafka at {"; ".join(reasons)}. {START_ONE}.', 'name' if 'unknown host' in reasons[0] else 'connection')
+        finally:
+            talk.socket.close()
+    worst = max(failures, key=lambda error: STAGES.index(error.stage))
+    if len(failures) > 1:
+        others = '; '.join(_reason(error) for error in failures if error is not worst)
+        raise UnreachableError(f'{worst} (Tried besides: {others}.)', worst.stage) from worst
+    raise worst
 
 
 def explain(options: dict[str, Any], cause: BaseException) -> UnreachableError:
@@ -61,9 +143,81 @@ def explain(options: dict[str, Any], cause: BaseException) -> UnreachableError:
     Returns:
         An error that names the address, the stage and the cure. It is returned, not raised, so that it can be chained.
     """
-    servers = ', '.join(f'{host}:{port}' for host, port in addresses(options))
     try:
         require_listener(options)
     except UnreachableError as error:
         return error
-    return UnreachableError(f'Something listens at {servers}, but it does not answer as a Kafka ({cause}). {START_ONE}.', 'metadata')
+    servers = ', '.join(f'{host}:{port}' for host, port in addresses(options))
+    return UnreachableError(f'Kafka at {servers} answers now, and did not just before ({cause}). Try again.', 'metadata')
+
+
+def _reach_brokers(talk: Talk) -> None:
+    """Ask where the brokers are to be reached, and be sure that one of them can be."""
+    here = (talk.host, talk.port)
+    brokers = [(broker.host, broker.port) for broker in talk.ask_metadata().brokers]
+    reasons = []
+    for number, (host, port) in enumerate(brokers if here not in brokers else []):
+        other = Talk(talk.options, host, port, time.monotonic() + talk.left() / (len(brokers) - number), lambda _stage, _text: None)
+        try:
+            other.connect()
+            other.secure()
+            break
+        except UnreachableError as error:
+            reasons.append(_reason(error))
+        finally:
+            other.socket.close()
+    else:
+        if here not in brokers:
+            what = f'it answers, but says that it is to be reached at another address: {"; ".join(reasons) or "no broker is ready yet"}'
+            cure = "Set the broker's advertised.listeners to a name and port that this machine can reach (in Docker: localhost)"
+            talk.fail('metadata', what, cure)
+    talk.tell('metadata', f'{_count(brokers, "broker")}: {", ".join(f"{host}:{port}" for host, port in brokers)}')
+
+
+def _require_topic(talk: Talk, topic: str, operations: list[str]) -> None:
+    create = talk.options.get('allow_auto_create_topics', True)
+    found = talk.ask_metadata([topic], create).topics[0]
+    while create and found.error_code in (UNKNOWN_TOPIC, LEADER_NOT_AVAILABLE) and talk.left() > 2:  # creating takes a moment
+        time.sleep(0.02)
+        found = talk.ask_metadata([topic], create).topics[0]
+    if found.error_code == INVALID_TOPIC:
+        raise AccessError(f'{topic!r} is no name for a topic: letters, digits, dot, dash and underscore only, at most 249 of them.')
+    if found.error_code == UNKNOWN_TOPIC:
+        make = f'kafka-topics.sh --create --topic {topic}, or the page of your managed Kafka'
+        raise AccessError(f'Topic {topic!r} does not exist at {talk.where}, and the broker creates none by itself. Create it: {make}.')
+    for operation in operations:
+        if found.error_code == TOPIC_DENIED or _lacks(found, operation):
+            _deny(talk, f'topic {topic!r}', operation)
+    talk.tell('topic', f'{topic}: {_count(found.partitions, "partition")}, may {" and ".join(operations)}')
+
+
+def _require_group(talk: Talk, group: str) -> None:
+    from kafka.protocol.admin import DescribeGroupsRequest
+
+    try:
+        found = talk.ask(DescribeGroupsRequest(groups=[group], include_authorized_operations=True, max_version=5)).groups[0]
+    except BrokenError:
+        return
+    if found.error_code == GROUP_DENIED or _lacks(found, 'read'):
+        _deny(talk, f'group {group!r}', 'read')
+    talk.tell('group', f'{group}: may read')
+
+
+def _deny(talk: Talk, what: str, operation: str) -> None:
+    who = talk.options.get('sasl_plain_username')
+    raise AccessError(
+        f'{f"User {who!r}" if who else "This client"} has no right to {operation} {what} at {talk.where}. '
+        'Ask for it (an ACL), or use a name that you have a right to; on a shared cluster it begins with KAFKA_PREFIX.'
+    )
+
+
+def _lacks(found: Any, operation: str) -> bool:
+    return found.authorized_operations is not None and RIGHTS[operation] not in found.authorized_operations
+
+
+def _reason(error: UnreachableError) -> str:
+    return str(error).removeprefix('No way into Kafka at ').partition('. ')[0]
+
+
+def _count(things: list[Any], noun: str) -> str:
+    return f'{len(things)} {noun}{"" if len(things) == 1 else "s"}'
