@@ -1,0 +1,104 @@
+"""Counting what is sent: how much is under way, acknowledged, failed (walkthrough step 5, behind ``simulate``).
+
+The one idea to take away: ``send_msg`` returns before Kafka has the message. Whoever sends much must not keep every
+promise in memory, nor run ahead of Kafka without end, nor be cut off halfway through a message.
+"""
+
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+__all__ = ['Tally']
+
+logger = logging.getLogger(__name__)
+
+
+class Tally:
+    """Counts messages, and lets Ctrl-C leave its ``with`` block quietly, but only between two messages.
+
+    ``sent``, ``acknowledged`` and ``failed`` may be read at any time.
+
+    Args:
+        topic: named in the report.
+        limit: how many messages may be under way. kafka-python 3 has no bound of its own (``buffer_memory`` is gone).
+
+    >>> with Tally('human-messages') as tally:
+    ...     with tally.held():
+    ...         tally.add(send_msg('human-messages', {'sender': 'red', 'contents': 'hello'}))
+    >>> tally.sent
+    1
+    """
+
+    def __init__(self, topic: str, limit: int = 20_000) -> None:
+        self.topic = topic
+        self.limit = limit
+        self.sent = self.acknowledged = self.failed = 0
+        self._changed = threading.Condition()
+        self._busy = self._pressed = self._listening = False
+
+    @property
+    def under_way(self) -> int:
+        """How many messages are sent and not yet answered."""
+        return self.sent - self.acknowledged - self.failed
+
+    def add(self, future: Any) -> None:
+        """Count the message that this future of ``send_msg`` stands for, now and when it is answered. Keeps no future."""
+        self.sent += 1
+        future.add_callback(self._acknowledge)
+        future.add_errback(self._fail)
+
+    def wait_for_room(self) -> None:
+        """Return once few enough messages are under way. Each is answered or given up within kafka-python's ``delivery_timeout_ms``."""
+        if self.under_way >= self.limit:
+            with self._changed:
+                while self.under_way > self.limit // 2:
+                    self._changed.wait(1.0)  # with a time, so that Ctrl-C gets through on Windows
+
+    def report(self) -> int:
+        """How many messages are acknowledged; those that failed are logged in one line. To be called after ``flush``."""
+        if self.failed:
+            logger.warning('%d of %d messages to %s were lost: Kafka did not take them.', self.failed, self.sent, self.topic)
+        return self.acknowledged
+
+    def _acknowledge(self, _: object) -> None:
+        with self._changed:
+            self.acknowledged += 1
+            self._wake()
+
+    def _fail(self, _: object) -> None:
+        with self._changed:
+            self.failed += 1
+            self._wake()
+
+    def _wake(self) -> None:
+        if self.under_way == self.limit // 2:
+            self._changed.notify_all()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold Ctrl-C back while a message is on its way: what is in the log is counted, and the client's locks stay whole."""
+        self._busy = True
+        yield
+        self._busy = False
+        if self._pressed:
+            raise KeyboardInterrupt
+
+    def __enter__(self) -> Self:
+        in_main = threading.current_thread() is threading.main_thread()
+        self._listening = in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if self._listening:
+            signal.signal(signal.SIGINT, self._press)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        if self._listening:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        return kind is KeyboardInterrupt
+
+    def _press(self, *_: object) -> None:
+        if not self._busy or self._pressed:  # the second Ctrl-C always gets through
+            raise KeyboardInterrupt
+        self._pressed = True
