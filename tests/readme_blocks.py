@@ -177,8 +177,12 @@ def _sayings(comment: str, document: Document, start: int) -> Iterator[re.Match[
         yield saying
 
 
-def _evaluate(example: Example) -> None:
-    example.parsed(example, example.namespace.setdefault('sessions', {}))
+def _evaluate(example: Example) -> str | None:
+    try:
+        example.parsed(example, example.namespace.setdefault('sessions', {}))
+    except AssertionError as failure:
+        return str(failure)  # what went wrong is in the document, so pytest shows no traceback through this file
+    return None
 
 
 def _run(name: str, source: str, endless: float | None, example: Example, sessions: dict[str, Session]) -> None:
