@@ -180,6 +180,8 @@ def tls_context(options: Mapping[str, Any], names: Mapping[str, str]) -> ssl.SSL
         _load(context, names['ssl_cafile'], ca)
     else:
         context.load_default_certs()
+    if key and not certificate:
+        raise SettingsError(f'{names["ssl_keyfile"]} needs {names["ssl_certfile"]}, which is not set.')
     if certificate:
         _load_chain(context, names, certificate, key, options.get('ssl_password'))
     if crl:

@@ -89,7 +89,7 @@ def variables() -> dict[str, tuple[str, str]]:
     for name, value in os.environ.items():
         if name in known and value:
             values[name] = (conceal(name, value), 'environment')
-        elif name.startswith('KAFKA_') and (near := difflib.get_close_matches(name, known, n=1, cutoff=0.85)):
+        elif name not in known and name.startswith('KAFKA_') and (near := difflib.get_close_matches(name, known, n=1, cutoff=0.85)):
             raise SettingsError(_unknown(name, 'environment', near))  # KAFKA_HOME and its like belong to others
     return values
 
