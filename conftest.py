@@ -53,10 +53,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever uses the kafka fixture is marked `broker`."""
+    """Whatever uses the kafka fixture is marked `kafka`."""
     for item in items:
         if 'kafka' in getattr(item, 'fixturenames', ()):
-            item.add_marker('broker')
+            item.add_marker('kafka')
 
 
 @pytest.fixture(scope='session', name='session_kafka')
