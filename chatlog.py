@@ -62,9 +62,14 @@ class ChatLog:
 
     Raises:
         MessageError: there is no such file, or no such format.
+
+    >>> for said in ChatLog('chat.txt'):
+    ...     print(said)
+    Said(elapsed=0.0, sender='alice', contents='hello')
+    Said(elapsed=60.0, sender='bob', contents='hi alice')
     """
 
-    def __init__(self, path: str | os.PathLike[str], format: str | None = None, pause: float = 1.0) -> None:  # noqa: A002 - the word one expects
+    def __init__(self, path: str | os.PathLike[str], format: str | None = None, pause: float = 1.0) -> None:  # noqa: A002
         self.path = Path(path)
         self.format = format or ENDINGS.get(self.path.suffix.lower(), 'irc')
         self.pause = pause

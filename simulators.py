@@ -133,7 +133,7 @@ class NonsenseSimulator(MsgSimulator):
     """Talks nonsense.
 
     >>> NonsenseSimulator(topic='human-messages', key='green', delay=0, seed=7).simulate(count=1)
-    green said: the noisy otter juggles a damp kettle
+    green said: the lazy engine greets a brave cactus
     1
     """
 
@@ -197,8 +197,8 @@ class ReplaySimulator(MsgSimulator):
         clock: tells seconds since 1970.
         options: the other arguments of ``MsgSimulator``; ``delay`` counts where the log has no time.
 
-    >>> ReplaySimulator('ubuntu-irc-2007-12-17.txt', speed=float('inf')).simulate(count=1)
-    doorknob60 said: k good ill tell u in there
+    >>> ReplaySimulator('chat.txt', speed=float('inf')).simulate(count=1)
+    alice said: hello
     1
     """
 

@@ -25,6 +25,7 @@ class Tally:
         topic: named in the report.
         limit: how many messages may be under way. kafka-python 3 has no bound of its own (``buffer_memory`` is gone).
 
+    >>> from producer import send_msg
     >>> with Tally('human-messages') as tally:
     ...     with tally.held():
     ...         tally.add(send_msg('human-messages', {'sender': 'red', 'contents': 'hello'}))
