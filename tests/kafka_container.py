@@ -35,6 +35,7 @@ class KafkaContainer(DockerContainer):
         super().__init__(image, command='bash', stdin_open=True, auto_remove=True)
         self.patience = patience
         self.bootstrap_servers = ''
+        self._pipes: list[Any] = []
         environment = compose_service()['environment'] | {
             # The broker speaks to itself too, for transactions, and inside the container the given-out port is unknown.
             'KAFKA_LISTENERS': f'PLAINTEXT://:{PORT},INSIDE://:9094,CONTROLLER://:9093',
@@ -51,12 +52,13 @@ class KafkaContainer(DockerContainer):
         """
         super().start()
         container = self.get_wrapped_container()
-        self._input = container.attach_socket(params={'stdin': 1, 'stream': 1})
+        self._pipes = [container.attach_socket(params={'stdin': 1, 'stream': 1})]
+        self._pipes.append(getattr(self._pipes[0], '_sock', self._pipes[0]))
         self.bootstrap_servers = f'{self.get_container_host_ip()}:{self.get_exposed_port(PORT)}'
         advertised = f'PLAINTEXT://{self.bootstrap_servers},INSIDE://localhost:9094'
         run = f'{{ /etc/kafka/docker/run </dev/null; echo {ENDED.decode()} $?; }} &'
         script = f'export KAFKA_ADVERTISED_LISTENERS={advertised}\n{run}\n'
-        getattr(self._input, '_sock', self._input).sendall(script.encode())
+        self._pipes[-1].sendall(script.encode())
         deadline = time.monotonic() + self.patience
         while READY not in (log := container.logs()):
             if ENDED in log or time.monotonic() > deadline:
@@ -74,5 +76,6 @@ class KafkaContainer(DockerContainer):
                 self._container.wait(condition='removed', timeout=30)
             except (docker.errors.NotFound, docker.errors.APIError):  # gone already
                 pass
-            self._input.close()
+            for pipe in self._pipes:
+                pipe.close()
         self.get_docker_client().client.close()

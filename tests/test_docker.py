@@ -1,5 +1,6 @@
 """Kafka in Docker: what compose.yaml starts, and the container that the tests run on."""
 
+import dataclasses
 import subprocess
 import sys
 import time
@@ -110,3 +111,17 @@ def test_the_container_goes_when_pytest_is_killed(image: str) -> None:
         holder.kill()
         holder.communicate()
         client.close()
+
+
+def test_without_the_image_the_embedded_broker_steps_in(image: str) -> None:
+    """Where Docker has no such image and can pull none, the embedded broker is used and a note says so; if Docker was forced, it fails."""
+    import docker
+
+    notes: list[str] = []
+    missing = testkafka.Choice('docker', 'auto', image='localhost:1/no-such-image:1', forced=False)
+    assert missing.image != image
+    with testkafka.started(missing, notes) as kafka:
+        assert _echo(kafka.bootstrap_servers) == [b'hello']
+    assert missing.image in notes[0]
+    with pytest.raises(docker.errors.APIError), testkafka.started(dataclasses.replace(missing, forced=True), notes):
+        pass
