@@ -1,6 +1,7 @@
 """Kafka in Docker: what compose.yaml starts, and the container that the tests run on."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 import time
@@ -27,7 +28,8 @@ with KafkaContainer(sys.argv[1]) as kafka:
 @pytest.fixture
 def image(pytestconfig: pytest.Config) -> str:
     """The image, where this run has a Docker engine."""
-    choice = testkafka.choose('docker' if pytestconfig.getoption('--kafka') == 'docker' else 'auto', {})
+    named = {name: value for name, value in os.environ.items() if name == 'WORKSHOP_KAFKA_IMAGE'}
+    choice = testkafka.choose('docker' if pytestconfig.getoption('--kafka') == 'docker' else 'auto', named)
     if choice.place != 'docker' or choice.missing:
         pytest.skip('No Docker engine answers: start one, or run .ci/docker-kafka .venv/bin/python -m pytest -m docker')
     return choice.image
