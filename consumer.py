@@ -1,0 +1,87 @@
+"""Read messages (walkthrough step 2).
+
+``get_consumer`` returns a KafkaConsumer to loop over; its records carry decoded values: ``msg.value['sender']``. What cannot
+be read is reported with its place and passed by; it never ends the loop.
+
+The one idea to take away: reading takes nothing away. Each consumer has its own place in the log, and can move it.
+"""
+
+import datetime
+from typing import Any
+
+import kafka.errors
+
+import diagnosis
+import settings
+from chatconsumer import ChatConsumer
+from errors import MessageError
+from producer import TOPIC_NAME
+
+__all__ = ['get_consumer']
+
+
+def get_consumer(
+    *topics: str,
+    offset: str | int | datetime.datetime = 'latest',
+    group_id: str | None = None,
+    timeout: float | None = None,
+    schema: Any = None,
+    dead_letter_topic: str | None = None,
+    **options: Any,
+) -> ChatConsumer:
+    """A consumer to loop over.
+
+    Args:
+        *topics: what to read. A topic that does not exist is created if Kafka may.
+        offset: where to start: ``'latest'`` (all that is sent after this call returns), ``'earliest'``, a datetime (the first record
+            of that time or later; without a time zone it is local time), or a number (negative: so many before each partition's end).
+            With a group that has committed offsets, those win.
+        group_id: members of a group share the partitions, and the group remembers how far it has come (kafka-python's own rules).
+        timeout: seconds without a record after which a loop ends; None waits for ever.
+        schema: a TypedDict that each value must fit, such as ``schemas.HumanMessage``.
+        dead_letter_topic: where records that cannot be read are forwarded to, unchanged.
+        **options: kafka-python's own options, for the rare case.
+
+    Returns:
+        A KafkaConsumer. Records have ``topic, partition, offset, timestamp`` (ms), ``key, value, headers``.
+
+    Raises:
+        UnreachableError: no Kafka there, within 5 s. AccessError: no right to a topic. MessageError: an argument makes no sense.
+
+    >>> c = get_consumer('human-messages', offset='earliest', timeout=1.0)
+    >>> for msg in c:
+    ...     print("{} said: {}".format(msg.value['sender'], msg.value['contents']))
+    """
+    _check(topics, offset, timeout)
+    names = [settings.topic_name(topic) for topic in topics]
+    if timeout is not None:
+        options['consumer_timeout_ms'] = timeout * 1000
+    if group_id is not None:
+        options['group_id'] = settings.group_name(group_id)
+    # A partition that appears later is read from its beginning: whatever stands in it was sent after this call.
+    known = settings.client_options('consumer', **{'auto_offset_reset': 'earliest', **options})
+    diagnosis.require_access(known, names, 'read', known.get('group_id'))
+    try:
+        made = ChatConsumer(schema=schema, dead_letter_topic=dead_letter_topic, **known)
+    except kafka.errors.KafkaTimeoutError as error:
+        raise diagnosis.explain(known, error) from error
+    try:
+        made.start_at(names, offset)
+    except BaseException:
+        made.close(autocommit=False)
+        raise
+    return made
+
+
+def _check(topics: tuple[str, ...], offset: Any, timeout: Any) -> None:
+    if not topics:
+        raise MessageError("get_consumer() needs a topic: get_consumer('human-messages').")
+    for topic in topics:
+        if not isinstance(topic, str) or not TOPIC_NAME.fullmatch(topic):
+            raise MessageError(f'{topic!r} is no topic name. Use 1 to 249 letters, digits, dots, underscores and hyphens: human-messages.')
+    if isinstance(offset, bool) or (not isinstance(offset, int | datetime.datetime) and offset not in ('latest', 'earliest')):
+        raise MessageError(
+            f"offset={offset!r} is no place in a log. Use 'latest', 'earliest', a datetime, or a number (-10: the last ten)."
+        )
+    if timeout is not None and not (isinstance(timeout, int | float) and timeout >= 0):
+        raise MessageError(f'timeout={timeout!r} is no time. Give seconds, such as 5.0, or None to wait for ever.')
