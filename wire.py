@@ -19,6 +19,7 @@ from errors import UnreachableError
 __all__ = ['START_ONE', 'BrokenError', 'Talk', 'Tell']
 
 START_ONE = 'Start one with `python -m broker`, or set KAFKA_BOOTSTRAP_SERVERS (in .env) to where yours is'
+OWN_CERTIFICATE = 'Set KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE to a certificate of yours, signed by the authority (CA) that it trusts'
 Tell = Callable[[str, str], object]
 
 
@@ -191,22 +192,17 @@ class Talk:
     def _no_tls(self, cause: OSError) -> NoReturn:
         alert = getattr(cause, 'reason', None) or ''
         if 'ALERT' in alert:
-            self.fail('tls', f'TLS refused by the broker ({alert.lower().replace("_", " ")})', self._certificate_cure(), cause)
+            self.fail('tls', f'TLS refused by the broker ({alert})', OWN_CERTIFICATE, cause)
         better = 'SASL_PLAINTEXT' if self.protocol == 'SASL_SSL' else 'PLAINTEXT or SASL_PLAINTEXT'
         self.fail(
             'tls', f'it speaks no TLS, and KAFKA_SECURITY_PROTOCOL is {self.protocol}', f'Set it to {better}, or use the TLS port', cause
         )
 
-    def _certificate_cure(self) -> str:
-        if self.options.get('ssl_certfile') or 'ssl_context' not in self.options:
-            return 'Check that KAFKA_SSL_CERTFILE is signed by the authority (CA) that this Kafka trusts'
-        return 'It wants a certificate of yours: set KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE'
-
     def _no_kafka(self, error: 'BrokenError') -> NoReturn:
         if error.silent:
             self._silent(error)
         if self.protocol.endswith('SSL') and not self.heard:
-            self.fail('tls', f'the broker hung up after TLS ({error})', self._certificate_cure(), error)
+            self.fail('tls', f'the broker hung up after TLS ({error})', OWN_CERTIFICATE, error)
         if self.heard.startswith(b'\x15\x03') or self._speaks_tls():
             better = 'SASL_SSL' if self.protocol == 'SASL_PLAINTEXT' else 'SSL or SASL_SSL'
             self.fail('tls', f'it wants TLS, and KAFKA_SECURITY_PROTOCOL is {self.protocol}', f'Set it to {better}', error)

@@ -17,7 +17,7 @@ from errors import SettingsError
 
 SECRET = 'sesame-Äffchen-42'
 LOGIN = {'SASL_MECHANISM': 'PLAIN', 'SASL_PLAIN_USERNAME': 'red', 'SASL_PLAIN_PASSWORD': SECRET}
-Use = Callable[[dict[str, str]], object]
+Use = Callable[[dict[str, str]], None]
 
 
 @pytest.fixture(scope='module')
@@ -43,7 +43,12 @@ def pems(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Use:
     """Sets variables, KAFKA_ in front of each name."""
-    return lambda variables: [monkeypatch.setenv(f'KAFKA_{name}', value) for name, value in variables.items()]
+
+    def use(variables: dict[str, str]) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(f'KAFKA_{name}', value)
+
+    return use
 
 
 @pytest.mark.parametrize(

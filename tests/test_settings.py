@@ -17,14 +17,19 @@ from errors import SettingsError
 ROOT = Path(__file__).parents[1]
 EXAMPLE = (ROOT / '.env.example').read_text(encoding='utf-8')
 SECRET = 'sesame-Äffchen-42'
-Use = Callable[[dict[str, str]], object]
+Use = Callable[[dict[str, str]], None]
 LOGIN = {'SECURITY_PROTOCOL': 'SASL_PLAINTEXT', 'SASL_MECHANISM': 'PLAIN', 'SASL_PLAIN_USERNAME': 'red', 'SASL_PLAIN_PASSWORD': SECRET}
 
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Use:
     """Sets variables, KAFKA_ in front of each name."""
-    return lambda variables: [monkeypatch.setenv(f'KAFKA_{name}', value) for name, value in variables.items()]
+
+    def use(variables: dict[str, str]) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(f'KAFKA_{name}', value)
+
+    return use
 
 
 @pytest.fixture
