@@ -161,7 +161,11 @@ class Broker:
 
     def running(self, node: int = 1) -> bool:
         """Whether the process of a broker is there, frozen or not."""
-        return self._guarding(node).pid(node) is not None
+        return self.pid(node) is not None
+
+    def pid(self, node: int = 1) -> int | None:
+        """The process id of a broker; None if it does not run."""
+        return self._guarding(node).pid(node)
 
     def log(self, node: int = 1) -> Path:
         """The file with the log of a broker."""

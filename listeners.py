@@ -13,7 +13,18 @@ from dataclasses import dataclass
 from errors import BrokerError
 from passes import INTERNAL, USERS, Passes
 
-__all__ = ['HOST', 'OPEN', 'SECURE', 'Door', 'PortTakenError', 'choose_ports', 'client_settings', 'door_properties', 'refuse_taken_ports']
+__all__ = [
+    'HOST',
+    'OPEN',
+    'SECURE',
+    'Door',
+    'PortTakenError',
+    'choose_ports',
+    'client_settings',
+    'door_properties',
+    'is_free',
+    'refuse_taken_ports',
+]
 
 HOST = '127.0.0.1'  # nobody outside this machine gets in; advertised as a number, because 'localhost' may mean ::1 first
 PORTS = range(20000, 32000)  # below the ports that systems give to outgoing connections, so that a restarted node finds its own again
@@ -62,7 +73,8 @@ class PortTakenError(BrokerError):
         )
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this port of this machine now."""
     with socket.socket() as probe:
         if sys.platform != 'win32':
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -90,7 +102,7 @@ def choose_ports(doors: Sequence[str], nodes: Sequence[int], first: int | None =
         for node in nodes:
             port = first + STEP * number + node - 1 if first is not None and door in doors else 0
             while not port or port in taken:
-                port = chance.choice([port for port in chance.sample(PORTS, 20) if _is_free(port)] or [0])
+                port = chance.choice([port for port in chance.sample(PORTS, 20) if is_free(port)] or [0])
             taken.add(port)
             ports[door][node] = port
     return ports
@@ -103,7 +115,7 @@ def refuse_taken_ports(doors: Sequence[str], nodes: Sequence[int], first: int) -
         raise BrokerError(f'Port {first} does not work: ports up to {highest} would be needed, and they go from 1 to 65535. Say 9092.')
     for number in range(len(doors)):
         for node in range(len(nodes)):
-            if not _is_free(port := first + STEP * number + node):
+            if not is_free(port := first + STEP * number + node):
                 raise PortTakenError(port)
 
 

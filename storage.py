@@ -30,7 +30,6 @@ QUICK = {
     'group.min.session.timeout.ms': '500',  # 6 s: too long to watch a member die
     'group.consumer.min.session.timeout.ms': '500',
     'group.consumer.min.heartbeat.interval.ms': '100',
-    'broker.session.timeout.ms': '4000',  # 9 s until a dead broker's partitions get another leader
     'broker.heartbeat.interval.ms': '500',
     'num.partitions': '1',  # Kafka's own default, said aloud: a topic that is made by its first message has one partition
     'auto.create.topics.enable': 'true',
@@ -70,6 +69,8 @@ def properties(node: int, folder: Path, nodes: int, extra: Mapping[str, str]) ->
         'process.roles': 'broker,controller',
         'node.id': str(node),
         'log.dirs': str(node_folder(folder, node)),
+        # 9 s until a dead broker's partitions get another leader, or until a killed one is let in again
+        'broker.session.timeout.ms': '4000' if nodes > 1 else '2000',
         'default.replication.factor': str(copies),
         'min.insync.replicas': str(max(1, copies - 1)),
         **{f'{topic}.replication.factor': str(copies) for topic in INTERNAL_TOPICS},

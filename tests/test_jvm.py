@@ -134,10 +134,12 @@ def test_processes_and_threads_that_install_at_once_install_once(repository: Rep
     fork = multiprocessing.get_context('fork')
     processes = [fork.Process(target=jvm.install, args=(_nothing, lock)) for _ in range(3)]
     threads = [threading.Thread(target=jvm.install, args=(_nothing, lock)) for _ in range(2)]
-    for each in (*processes, *threads):
-        each.start()
-    for each in (*processes, *threads):
-        each.join(20)
+    starts = [each.start for each in processes] + [each.start for each in threads]
+    joins = [each.join for each in processes] + [each.join for each in threads]
+    for start in starts:
+        start()
+    for join in joins:
+        join(20)
     assert [process.exitcode for process in processes] == [0, 0, 0]
     assert jvm.install(_nothing, lock).jars[0].read_bytes() == JAR
     assert repository.asked.count(PATH) == 1
