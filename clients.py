@@ -47,6 +47,8 @@ def make_producer(options: settings.Options) -> Any:
         producer = kafka.KafkaProducer(**options)
     except kafka.errors.KafkaTimeoutError as error:
         raise diagnosis.explain(options, error) from error
+    except diagnosis.REFUSALS as error:
+        raise diagnosis.refused(error) from error
     # net/manager.py of kafka-python 3.0 does not hand retry_backoff_ms on: without this the first send takes 100 ms more.
     producer._metadata.config['retry_backoff_ms'] = FIRST_STEPS_MS
     return producer

@@ -65,6 +65,8 @@ def get_consumer(
         made = ChatConsumer(schema=schema, dead_letter_topic=dead_letter_topic, **known)
     except kafka.errors.KafkaTimeoutError as error:
         raise diagnosis.explain(known, error) from error
+    except diagnosis.REFUSALS as error:
+        raise diagnosis.refused(error) from error
     try:
         made.start_at(names, offset)
     except BaseException:

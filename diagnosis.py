@@ -14,12 +14,13 @@ from typing import Any
 from errors import AccessError, SettingsError, UnreachableError
 from wire import BrokenError, Talk, Tell
 
-__all__ = ['addresses', 'explain', 'require_access', 'require_listener', 'walk']
+__all__ = ['REFUSALS', 'addresses', 'explain', 'refused', 'require_access', 'require_listener', 'walk']
 
 BUDGET = 4.5  # seconds for the whole way in, all addresses together
 STAGES = ('name', 'connection', 'tls', 'login', 'metadata', 'topic')
 SERVER = re.compile(r'(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?')
 RIGHTS = {'read': 3, 'write': 4}  # an operation's number in Kafka's protocol
+REFUSALS = (ValueError, AssertionError, RuntimeError)  # kafka-python's words for options that do not fit together
 UNKNOWN_TOPIC, LEADER_NOT_AVAILABLE, INVALID_TOPIC, TOPIC_DENIED, GROUP_DENIED = 3, 5, 17, 29, 30  # its error codes
 
 
@@ -151,6 +152,13 @@ def explain(options: dict[str, Any], cause: BaseException) -> UnreachableError:
     return UnreachableError(f'Kafka at {servers} answers now, and did not just before ({cause}). Try again.', 'metadata')
 
 
+def refused(cause: BaseException) -> SettingsError:
+    """The error for options that kafka-python itself refuses, when a client is built: one of `REFUSALS`."""
+    return SettingsError(
+        f'kafka-python refuses these settings: {str(cause).rstrip(".")}. Correct or remove the KAFKA_ option of that name.'
+    )
+
+
 def _reach_brokers(talk: Talk) -> None:
     """Ask where the brokers are to be reached, and be sure that one of them can be."""
     here = (talk.host, talk.port)
@@ -177,7 +185,8 @@ def _reach_brokers(talk: Talk) -> None:
 def _require_topic(talk: Talk, topic: str, operations: list[str]) -> None:
     create = talk.options.get('allow_auto_create_topics', True)
     found = talk.ask_metadata([topic], create).topics[0]
-    while create and found.error_code in (UNKNOWN_TOPIC, LEADER_NOT_AVAILABLE) and talk.left() > 2:  # creating takes a moment
+    half = talk.left() / 2
+    while create and found.error_code in (UNKNOWN_TOPIC, LEADER_NOT_AVAILABLE) and talk.left() > half:  # creating takes a moment
         time.sleep(0.02)
         found = talk.ask_metadata([topic], create).topics[0]
     if found.error_code == INVALID_TOPIC:

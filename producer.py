@@ -112,7 +112,8 @@ def send_msg(
     Raises:
         MessageError: the value, key, topic or a header cannot be sent; nothing reached the wire.
         UnreachableError: no Kafka there.
-        AccessError, DeliveryError: with ``block``, Kafka refused the message or did not acknowledge it in time.
+        AccessError: no right to write to the topic, or it is not there and Kafka creates none.
+        DeliveryError: with ``block``, Kafka refused the message or did not acknowledge it in time.
 
     >>> promise = send_msg(topic='human-messages', key='red', value={'some': 'dict'})
     >>> promise.get(timeout=10).topic
@@ -129,6 +130,7 @@ def send_msg(
     wire_topic = state.topics.get(topic) if isinstance(topic, str) else None
     if wire_topic is None:
         wire_topic = _check_topic(topic)
+        diagnosis.require_access(settings.client_options('producer'), [wire_topic], 'write')
         _state.topics[topic] = wire_topic
     if state.linger is not None:
         now = time.perf_counter()
@@ -181,6 +183,8 @@ def _wait(future: Any, topic: str, timeout: float) -> None:
         future.get(timeout=timeout)
     except kafka.errors.AuthorizationError as error:
         raise AccessError(f'No right to write to {topic!r} ({error}). Ask for WRITE on it, or choose another topic.') from error
+    except kafka.errors.MessageSizeTooLargeError as error:
+        raise DeliveryError(f'The message is larger than {topic!r} takes ({error}). Send less, or raise its max.message.bytes.') from error
     except kafka.errors.KafkaError as error:
         hint = 'It may still arrive: keep the promise and ask it later.' if not future.is_done else 'Send it again.'
         raise DeliveryError(f'A message to {topic!r} was not acknowledged within {timeout:g} s ({error}). {hint}') from error
