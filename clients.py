@@ -14,8 +14,9 @@ from kafka.partitioner import DefaultPartitioner
 import diagnosis
 import settings
 
-__all__ = ['KeyPartitioner', 'abandon', 'batching', 'make_producer', 'pending']
+__all__ = ['REFUSALS', 'KeyPartitioner', 'abandon', 'batching', 'make_producer', 'pending']
 
+REFUSALS = (kafka.errors.KafkaConfigurationError, ValueError, AssertionError, RuntimeError)  # options that do not fit together
 FIRST_STEPS_MS = 5  # between the tries of a new client to learn about its cluster; 100 by default
 
 
@@ -47,7 +48,7 @@ def make_producer(options: settings.Options) -> Any:
         producer = kafka.KafkaProducer(**options)
     except kafka.errors.KafkaTimeoutError as error:
         raise diagnosis.explain(options, error) from error
-    except diagnosis.REFUSALS as error:
+    except REFUSALS as error:
         raise diagnosis.refused(error) from error
     # net/manager.py of kafka-python 3.0 does not hand retry_backoff_ms on: without this the first send takes 100 ms more.
     producer._metadata.config['retry_backoff_ms'] = FIRST_STEPS_MS

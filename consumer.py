@@ -11,6 +11,7 @@ from typing import Any
 
 import kafka.errors
 
+import clients
 import diagnosis
 import settings
 from chatconsumer import ChatConsumer
@@ -65,7 +66,7 @@ def get_consumer(
         made = ChatConsumer(schema=schema, dead_letter_topic=dead_letter_topic, **known)
     except kafka.errors.KafkaTimeoutError as error:
         raise diagnosis.explain(known, error) from error
-    except diagnosis.REFUSALS as error:
+    except clients.REFUSALS as error:
         raise diagnosis.refused(error) from error
     try:
         made.start_at(names, offset)

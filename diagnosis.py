@@ -14,13 +14,12 @@ from typing import Any
 from errors import AccessError, SettingsError, UnreachableError
 from wire import BrokenError, Talk, Tell
 
-__all__ = ['REFUSALS', 'addresses', 'explain', 'refused', 'require_access', 'require_listener', 'walk']
+__all__ = ['addresses', 'explain', 'refused', 'require_access', 'require_listener', 'walk']
 
 BUDGET = 4.5  # seconds for the whole way in, all addresses together
 STAGES = ('name', 'connection', 'tls', 'login', 'metadata', 'topic')
 SERVER = re.compile(r'(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?')
 RIGHTS = {'read': 3, 'write': 4}  # an operation's number in Kafka's protocol
-REFUSALS = (ValueError, AssertionError, RuntimeError)  # kafka-python's words for options that do not fit together
 UNKNOWN_TOPIC, LEADER_NOT_AVAILABLE, INVALID_TOPIC, TOPIC_DENIED, GROUP_DENIED = 3, 5, 17, 29, 30  # its error codes
 
 
@@ -153,7 +152,7 @@ def explain(options: dict[str, Any], cause: BaseException) -> UnreachableError:
 
 
 def refused(cause: BaseException) -> SettingsError:
-    """The error for options that kafka-python itself refuses, when a client is built: one of `REFUSALS`."""
+    """The error for options that kafka-python itself refuses, when a client is built."""
     return SettingsError(
         f'kafka-python refuses these settings: {str(cause).rstrip(".")}. Correct or remove the KAFKA_ option of that name.'
     )

@@ -4,6 +4,7 @@
 """
 
 import gc
+import io
 import logging
 import time
 import traceback
@@ -183,27 +184,40 @@ MISTAKES = {
 }
 
 
+@pytest.fixture
+def kafkas_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """What kafka-python logs at DEBUG level, as text at once: pytest's own log would keep its clients alive."""
+    text, logger = io.StringIO(), logging.getLogger('kafka')
+    handler = logging.StreamHandler(text)
+    logger.addHandler(handler)
+    monkeypatch.setattr(logger, 'propagate', False)
+    monkeypatch.setattr(logger, 'level', logging.DEBUG)
+    logger.manager._clear_cache()  # type: ignore[attr-defined]
+    yield text
+    logger.removeHandler(handler)
+    logger.manager._clear_cache()  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize('mistake', MISTAKES)
 def test_a_mistake_ends_in_an_error_that_tells_the_way_out(
-    mistake: str, rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    mistake: str, rig: Rig, monkeypatch: pytest.MonkeyPatch, kafkas_log: io.StringIO, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Each mistake becomes an error of ours within 5 s (10 s where a broker is frozen) that names value and cure, and no secret."""
     env, error, says, do, limit = MISTAKES[mistake]
     variables = env(rig)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    caplog.set_level(logging.DEBUG)
     start = time.monotonic()
     with pytest.raises(error) as caught:
         do(rig)
     seconds = time.monotonic() - start
     message = str(caught.value)
-    with capsys.disabled():
+    with capfd.disabled():
         print(f'\n{mistake:<28} {seconds:5.2f} s  {message}')
     assert [words for words in says if words not in message] == []
     if error is UnreachableError:
         assert variables['KAFKA_BOOTSTRAP_SERVERS'] in message
-    everything = '\n'.join([*traceback.format_exception(caught.value), repr(caught.value), caplog.text, *capsys.readouterr()])
+    everything = '\n'.join([*traceback.format_exception(caught.value), repr(caught.value), kafkas_log.getvalue(), *capfd.readouterr()])
     hidden = [value for name, value in variables.items() if 'PASSWORD' in name or 'PRIVATE KEY' in value]
     assert [secret for secret in hidden if secret in everything or repr(secret.encode())[2:-1] in everything] == []
     assert seconds < limit
