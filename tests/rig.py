@@ -10,6 +10,7 @@ import trustme
 from kafka.admin import ACL, ACLOperation, ACLPermissionType, KafkaAdminClient, ResourcePattern, ResourceType
 
 from broker import Broker
+from credentials import Options
 
 Settings = dict[str, str]
 
@@ -25,7 +26,7 @@ class Rig:
     def secure(self) -> Broker:
         """A broker with every kind of door, and a topic that its visitor may read, but with no group."""
         broker = self.stack.enter_context(Broker(secure=True))
-        options = {name.removeprefix('KAFKA_').lower(): value for name, value in broker.env().items()}
+        options = Options({name.removeprefix('KAFKA_').lower(): value for name, value in broker.env().items()})
         with closing(KafkaAdminClient(**options)) as admin:
             admin.create_topics({'readable': {'num_partitions': 1}, 'closed': {'num_partitions': 1}}, wait_for_metadata=True)
             topic = ResourcePattern(ResourceType.TOPIC, 'readable')
