@@ -12,7 +12,7 @@ import logging
 import os
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import kafka
@@ -62,6 +62,7 @@ class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
     def __init__(self, *topics: str, schema: Any = None, dead_letter_topic: str | None = None, **options: Any) -> None:
         self._values = _Value(schema)
         self._dead_letter_topic = dead_letter_topic
+        self.on_malformed: Callable[[Any], None] | None = None  # instead of forwarding
         self._pid = os.getpid()
         self._records: Iterator[Any] = iter(())
         self._ends: dict[TopicPartition, OffsetAndMetadata] = {}
@@ -94,6 +95,10 @@ class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
             self._starts = {p: min(end, max(begin[p], offset if offset >= 0 else end + offset)) for p, end in ends.items()}
         else:
             self._starts = ends
+
+    def listen(self, listener: Any) -> None:
+        """Have a ``ConsumerRebalanceListener`` told which partitions come and go."""
+        self._subscription.rebalance_listener = listener
 
     def _refresh_committed_offsets(self, timeout_ms: float | None = None) -> bool:
         settled: bool = super()._refresh_committed_offsets(timeout_ms)
@@ -129,7 +134,9 @@ class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
             printable(bad.why),
             bad.data and bad.data[:60],
         )
-        if self._dead_letter_topic is not None:
+        if self.on_malformed is not None:
+            self.on_malformed(record)
+        elif self._dead_letter_topic is not None:
             forward(self._dead_letter_topic, record)
         return True
 

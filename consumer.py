@@ -59,6 +59,8 @@ def get_consumer(
         options['consumer_timeout_ms'] = timeout * 1000
     if group_id is not None:
         options['group_id'] = settings.group_name(group_id)
+    else:
+        options['enable_auto_commit'] = False  # there is nobody to commit for
     # A partition that appears later is read from its beginning: whatever stands in it was sent after this call.
     known = settings.client_options('consumer', **{'auto_offset_reset': 'earliest', **options})
     diagnosis.require_access(known, names, 'read', known.get('group_id'))
