@@ -1,0 +1,179 @@
+"""What all measurements share: fresh topics, fresh processes, an observer of alerts, medians."""
+
+import contextlib
+import itertools
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.child import values
+
+ROOT = Path(__file__).parents[1]
+TIMEOUT = 90.0  # seconds that one job may take
+_numbers = itertools.count(1)
+
+
+class Rig:
+    """One Kafka, and everything that is done to it from outside the measured processes."""
+
+    def __init__(self, servers: str) -> None:
+        from confluent_kafka.admin import AdminClient
+
+        self.servers = servers
+        self.environment = {**os.environ, 'KAFKA_BOOTSTRAP_SERVERS': servers, 'WORKSHOP_ENV_FILE': '', 'PYTHONWARNINGS': 'ignore'}
+        self._admin = AdminClient({'bootstrap.servers': servers})
+
+    def topic(self, name: str, partitions: int = 1) -> str:
+        """A topic that nobody has used."""
+        from confluent_kafka.admin import NewTopic
+
+        topic = f'{name}-{next(_numbers)}'
+        for future in self._admin.create_topics([NewTopic(topic, partitions, 1)]).values():
+            future.result(30)
+        return topic
+
+    def remove(self, *topics: str) -> None:
+        """Topics are not kept longer than they are needed."""
+        for future in self._admin.delete_topics(list(topics)).values():
+            with contextlib.suppress(Exception):
+                future.result(30)
+
+    def describe_group(self, name: str) -> Any:
+        """Who is in a group, and who has which partitions."""
+        return self._admin.describe_consumer_groups([name])[name].result(10)
+
+    def producer(self) -> Any:
+        """What fills topics: it is never measured."""
+        from confluent_kafka import Producer
+
+        return Producer({'bootstrap.servers': self.servers, 'linger.ms': 0, 'queue.buffering.max.messages': 2_000_000})
+
+    def fill(self, topic: str, messages: Sequence[dict[str, str]]) -> None:
+        """Put messages on a topic, keyed by their senders."""
+        producer = self.producer()
+        for value in messages:
+            producer.produce(topic, json.dumps(value), value['sender'])
+        if producer.flush(60):
+            raise RuntimeError(f'{topic} could not be filled')
+
+    def observe(self, topic: str, partitions: int = 1) -> Any:
+        """A consumer of what a service says; it sees committed records only."""
+        from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+        consumer = Consumer({'bootstrap.servers': self.servers, 'group.id': 'observer', 'isolation.level': 'read_committed'})
+        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in range(partitions)])
+        return consumer
+
+    def start(self, *arguments: object) -> subprocess.Popen[str]:
+        """Start a job in a fresh process."""
+        command = [sys.executable, '-W', 'ignore', '-m', 'bench.child', *map(str, arguments)]
+        return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def result(self, job: subprocess.Popen[str]) -> dict[str, Any]:
+        """What a job printed."""
+        try:
+            out, err = job.communicate(timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            job.kill()
+            out, err = job.communicate()
+            raise RuntimeError(f'a job took more than {TIMEOUT:g} s: {job.args!r}\n{err[-2000:]}') from None
+        if job.returncode:
+            raise RuntimeError(f'a job failed: {job.args!r}\n{err[-2000:]}')
+        return json.loads(out.splitlines()[-1])  # type: ignore[no-any-return]
+
+    def run(self, *arguments: object) -> dict[str, Any]:
+        """Run a job in a fresh process."""
+        return self.result(self.start(*arguments))
+
+    @contextlib.contextmanager
+    def service(self, *arguments: object) -> Iterator[dict[str, Any]]:
+        """Run a service while the block watches it, then end it with Ctrl-C; the dict is what it printed."""
+        result: dict[str, Any] = {}
+        job = self.start('throttle', *arguments)
+        try:
+            yield result
+            job.send_signal(signal.SIGINT)
+            result |= self.result(job)
+        finally:
+            job.kill()
+            job.wait()
+
+    def throttle(self, client: str, count: int, group: bool, senders: int = 1000) -> dict[str, Any]:
+        """The throttle over a topic of ``count`` messages: seconds until the last alert was seen, and its CPU seconds."""
+        messages = values(count, senders)
+        spoken = dict.fromkeys((each['sender'] for each in messages), 0)
+        wanted = 0
+        for each in messages:
+            spoken[each['sender']] += 1
+            wanted += spoken[each['sender']] > 100
+        for _ in range(101):
+            messages.append({'sender': 'the last', 'contents': 'too much'})
+        topic, alerts = self.topic('monitored'), self.topic('alerts')
+        self.fill(topic, messages)
+        observer = self.observe(alerts)
+        with self.service(client, topic, alerts, f'group-{topic}' if group else '', 100) as result:
+            end = collect(observer, wanted + 1, TIMEOUT)[-1][1]
+        observer.close()
+        self.remove(topic, alerts)
+        return result | {'seconds': end - result['began'], 'count': len(messages), 'alerts': wanted + 1}
+
+    def delays(self, client: str, count: int, group: bool, pause: float = 0.005) -> list[float]:
+        """Seconds from sending a message to seeing the alert about it, while the service is not busy."""
+        topic, alerts = self.topic('monitored'), self.topic('alerts')
+        observer, producer = self.observe(alerts), self.producer()
+        with self.service(client, topic, alerts, f'group-{topic}' if group else '', 0):
+            deadline = time.monotonic() + TIMEOUT
+            seen = None
+            while seen is None:  # until it is awake
+                producer.produce(topic, json.dumps({'sender': 'first', 'contents': 'hello'}), 'first')
+                producer.flush()
+                seen = observer.poll(0.5)
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f'no alert from {client}')
+            producer.flush()
+            while observer.poll(0.5) is not None:
+                pass
+            found = []
+            for number in range(count):
+                sent = time.perf_counter()
+                producer.produce(topic, json.dumps({'sender': 'red', 'contents': str(number)}), 'red')
+                msg = observer.poll(5.0)
+                producer.flush()
+                if msg is None or msg.error():
+                    raise RuntimeError(f'an alert from {client} did not come')
+                found.append(time.perf_counter() - sent)
+                time.sleep(pause)
+        observer.close()
+        self.remove(topic, alerts)
+        return found
+
+
+def collect(observer: Any, count: int, timeout: float) -> list[tuple[dict[str, Any], float]]:
+    """So many alerts, each with the time at which it was seen."""
+    deadline = time.monotonic() + timeout
+    found: list[tuple[dict[str, Any], float]] = []
+    while len(found) < count:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f'{len(found)} of {count} alerts after {timeout:g} s')
+        msg = observer.poll(0.2)
+        if msg is not None and not msg.error():
+            found.append((json.loads(msg.value()), time.time()))
+    return found
+
+
+def spread(numbers: Sequence[float]) -> dict[str, float]:
+    """Median, lowest, highest."""
+    return {'median': statistics.median(numbers), 'low': min(numbers), 'high': max(numbers)}
+
+
+def percentile(numbers: Sequence[float], percent: float) -> float:
+    """The number that so many per cent do not exceed."""
+    ordered = sorted(numbers)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
