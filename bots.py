@@ -1,0 +1,149 @@
+"""Chatbots that listen as well as talk (walkthrough step 5): one answers, one talks like the room.
+
+A bot of your own decides in ``answer``, without Kafka::
+
+    class Dice(AnswerBot):
+        def answer(self, message):
+            return 'you rolled a 4' if message['contents'] == '!dice' else None
+
+    Dice(topic='human-messages', sender='dice').run()
+
+The one idea to take away: a program that reads the topic it writes to hears itself. Each bot signs with a header
+``bot``, and no bot listens to what is signed, so two of them in one room stay quiet towards each other.
+"""
+
+from random import Random
+from typing import Any
+
+import markovify
+from kafka import TopicPartition
+from markovify.chain import BEGIN, END
+
+from history import causes, origin, read_back
+from schemas import HumanMessage
+from worker import Service
+
+__all__ = ['AnswerBot', 'RoomTalker', 'is_from_bot']
+
+SIGNATURE = 'bot'
+
+
+def is_from_bot(record: Any) -> bool:
+    """Whether a record is signed by a bot: it has a header ``bot``."""
+    return any(name == SIGNATURE for name, _ in record.headers)
+
+
+class AnswerBot(Service):
+    """Answers people. Override ``answer``, or give ``answers``. Teaches: consume and produce, without an endless echo.
+
+    With ``group_id`` it is durable, at least once and idempotent: each answer names the message that it answers in a header, so that
+    after a crash the bot sees in the log itself which answers were given.
+
+    Args:
+        topic: the room.
+        answers: what to say to what: ``{'!ping': 'pong'}``.
+        sender: the bot's name in the room.
+        group_id: see ``Service``.
+        offset: see ``Service``.
+
+    >>> AnswerBot(topic='human-messages', answers={'!ping': 'pong'}).answer({'sender': 'red', 'contents': '!ping'})
+    'pong'
+    """
+
+    def __init__(
+        self, topic: str, answers: dict[str, str] | None = None, sender: str = 'bot', group_id: str | None = None, offset: Any = 'latest'
+    ) -> None:
+        super().__init__(topic, group_id, offset)
+        self.answers, self.sender = answers or {}, sender
+        self._answered: set[str] = set()
+
+    def answer(self, message: HumanMessage) -> str | None:
+        """What to say to a message ``{'sender': ..., 'contents': ...}``; None keeps quiet. No Kafka here, so it is easily tested."""
+        return self.answers.get(message['contents'].strip().lower())
+
+    def start_at(self, places: set[TopicPartition]) -> dict[TopicPartition, int]:
+        """Before the first message: which answers were given already?"""
+        if self.group_id is not None:
+            self._answered |= causes(self.topic)
+        return {}
+
+    def on_message(self, record: Any) -> None:
+        """Answer a person's message once."""
+        if is_from_bot(record) or record.value['sender'] == self.sender or origin(record) in self._answered:
+            return
+        contents = self.answer(record.value)
+        if contents is not None:
+            value = {'sender': self.sender, 'contents': contents}
+            self.send(self.topic, value, because=record, headers=[(SIGNATURE, self.sender.encode())])
+
+
+class RoomTalker(AnswerBot):
+    """Talks like the room: says a made-up sentence after ``every`` messages of people. Teaches: the log is the training data.
+
+    It learns by replaying the topic from its beginning at each start (a Markov chain: which word follows which two) and goes
+    on learning as people talk. With ``group_id`` the group remembers what it reacted to; what it knows needs no memory but the log.
+
+    Args:
+        topic: the room.
+        every: it speaks after so many messages of people.
+        seed: the same seed and the same log give the same words.
+        options: the other arguments of ``AnswerBot``.
+
+    >>> talker = RoomTalker(topic='human-messages', seed=1)
+    >>> talker.learn('the cat sat')
+    >>> talker.sentence()
+    'the cat sat'
+    """
+
+    def __init__(self, topic: str, every: int = 10, sender: str = 'parrot', seed: int | None = None, **options: Any) -> None:
+        super().__init__(topic, sender=sender, **options)
+        self.every, self.random = every, Random(seed)
+        self.learned = 0
+        self._heard = 0
+        self._known: dict[int, int] = {}
+        self._follows: dict[tuple[str, ...], dict[str, int]] = {}
+
+    def learn(self, text: str) -> None:
+        """Learn from one message."""
+        words = [BEGIN, BEGIN, *text.split(), END]
+        for *state, follow in zip(words, words[1:], words[2:], strict=False):
+            choices = self._follows.setdefault(tuple(state), {})
+            choices[follow] = choices.get(follow, 0) + 1
+        self.learned += 1
+
+    def sentence(self) -> str:
+        """Something that the room might say; empty if nothing was learned yet."""
+        return ' '.join(_Chain(self._follows, self.random).gen()) if self._follows else ''
+
+    def start_at(self, places: set[TopicPartition]) -> dict[TopicPartition, int]:
+        """Before the first message: learn all that was said so far, on all partitions."""
+        for record in read_back(self.topic, schema=self.schema):
+            self._learn_once(record)
+        return super().start_at(places)
+
+    def _learn_once(self, record: Any) -> None:
+        if record.offset >= self._known.get(record.partition, 0):
+            self._known[record.partition] = record.offset + 1
+            if not is_from_bot(record):
+                self.learn(record.value['contents'])
+
+    def on_message(self, record: Any) -> None:
+        """Learn; and speak, if it is time."""
+        self._learn_once(record)
+        super().on_message(record)
+
+    def answer(self, message: HumanMessage) -> str | None:
+        """A sentence after each ``every`` messages."""
+        self._heard += 1
+        return self.sentence() or None if self._heard % self.every == 0 else None
+
+
+class _Chain(markovify.Chain):  # type: ignore[misc]
+    """markovify's chain, with a model that grows and chance of its own."""
+
+    def __init__(self, model: dict[tuple[str, ...], dict[str, int]], random: Random) -> None:
+        self.state_size, self.model, self.random, self.compiled = 2, model, random, False
+
+    def move(self, state: tuple[str, ...]) -> str:
+        choices = self.model[state]
+        return self.random.choices(list(choices), list(choices.values()))[0]

@@ -1,0 +1,77 @@
+"""What a topic holds until now: the past, as far as a service needs it (walkthrough step 8, behind ``services.py``).
+
+The one idea to take away: there is no other memory. Who was here, what was answered, what was copied: all of it is read
+back from the log, at the moment it is needed.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import kafka
+import kafka.errors
+from kafka import TopicPartition
+
+import settings
+from consumer import get_consumer
+from errors import UnreachableError
+
+__all__ = ['BECAUSE', 'causes', 'ensure_topic', 'origin', 'read_back']
+
+BECAUSE = 'because'  # the header that names the record a message was sent for
+PATIENCE = 30.0
+
+
+def read_back(*topics: str, offset: Any = 'earliest', schema: Any = None) -> Iterator[Any]:
+    """All records up to the present end, then it is over: how a service learns what was before it.
+
+    Args:
+        *topics: what to read.
+        offset: where to start, as in ``get_consumer``; -100 is the last hundred of each partition.
+        schema: records that do not fit are reported and left out.
+
+    Raises:
+        UnreachableError: Kafka stopped answering.
+
+    >>> senders = {record.key for record in read_back('human-messages')}
+    """
+    with contextlib.closing(get_consumer(*topics, offset=offset, schema=schema)) as consumer:
+        names = [settings.topic_name(topic) for topic in topics]
+        places = [TopicPartition(name, number) for name in names for number in consumer.partitions_for_topic(name)]
+        ends = consumer.end_offsets(places)
+        deadline = time.monotonic() + PATIENCE
+        while not consumer.assignment() or any(consumer.position(place) < end for place, end in ends.items()):
+            for place, records in consumer.poll(timeout_ms=100).items():
+                deadline = time.monotonic() + PATIENCE
+                yield from (record for record in records if record.offset < ends[place])
+            if time.monotonic() > deadline:
+                raise UnreachableError(f'Nothing came from {", ".join(names)} for {PATIENCE:g} s. Does Kafka run? Try: python -m settings')
+
+
+def ensure_topic(topic: str, config: Mapping[str, str], partitions: int = 1) -> None:
+    """Make a topic with settings of its own, if it is not there.
+
+    Args:
+        topic: its name.
+        config: Kafka's own topic settings, ``{'cleanup.policy': 'compact'}``.
+        partitions: how many.
+
+    >>> ensure_topic('presence', {'cleanup.policy': 'compact'})
+    """
+    with (
+        contextlib.closing(kafka.KafkaAdminClient(**settings.client_options('admin'))) as admin,
+        contextlib.suppress(kafka.errors.TopicAlreadyExistsError),
+    ):
+        wanted = {settings.topic_name(topic): {'num_partitions': partitions, 'configs': dict(config)}}
+        admin.create_topics(wanted, wait_for_metadata=True)
+
+
+def origin(record: Any) -> str:
+    """Where a record stands, as a name for it: ``'human-messages/0/17'``. No other record ever has it."""
+    return f'{record.topic}/{record.partition}/{record.offset}'
+
+
+def causes(topic: str, last: int = 20_000) -> set[str]:
+    """The origins of the records for which something was sent to a topic, among its last messages of each partition."""
+    return {data.decode() for record in read_back(topic, offset=-last) for name, data in record.headers if name == BECAUSE}
