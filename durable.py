@@ -36,8 +36,6 @@ log = logging.getLogger(__name__)
 POLL = 200  # ms that a poll waits for records: how long stop() takes
 IDLE_COMMIT = 0.5  # seconds after which offsets are committed although there was nothing to alert about
 PATIENCE = 10.0  # seconds for a question to Kafka before it is asked again
-# A killed member's partitions and its open transaction are given to others after this; 45 and 60 s by default. Kafka allows 6 s and more.
-EXPIRY_MS = 6000
 
 
 class View:
@@ -105,7 +103,6 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
         self.consumer = self._subscribe(
             group_id=service.group_id,
             enable_auto_commit=False,
-            session_timeout_ms=EXPIRY_MS,
             isolation_level='read_committed',  # only then are offsets in another member's open transaction waited for
         )
         self.consumer.on_malformed = self._malformed
@@ -192,7 +189,6 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
             options = settings.client_options(
                 'producer',
                 transactional_id=self._id,
-                transaction_timeout_ms=EXPIRY_MS,
                 retry_backoff_ms=5,
                 partitioner=clients.KeyPartitioner(),
             )

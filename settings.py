@@ -37,6 +37,7 @@ OURS: dict[str, dict[str, Any]] = {
     'producer': {
         'max_block_ms': 8000,  # a frozen broker never holds a prompt for the default 60 s
         'delivery_timeout_ms': 60_000,  # long enough to restart a broker by hand, short enough to hear of it; 120 s by default
+        'transaction_timeout_ms': 6000,  # readers wait so long for a service that was killed in mid-transaction; 60 s by default
         'batch_size': 256 * 1024,  # bulk goes out in few large requests
         'metrics_enabled': False,  # a lone learner reads none of them; they cost each message
     },
@@ -45,7 +46,7 @@ OURS: dict[str, dict[str, Any]] = {
         'max_poll_records': 10_000,  # work is done once a batch, so batches are large
         'max_partition_fetch_bytes': 4 * 1024 * 1024,
         'heartbeat_interval_ms': 300,  # a member that joins waits for the others' next heartbeat; 3 s by default
-        'session_timeout_ms': 10_000,  # a member that was killed holds its partitions so long; 45 s by default
+        'session_timeout_ms': 6000,  # a member that was killed holds its partitions so long; 45 s by default
         'metrics_enabled': False,
     },
     'admin': {},
