@@ -4,10 +4,12 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from sybil import Sybil
 
+from kit import Room
 from tests import readme_blocks, testkafka
 from tests.testkafka import Kafka
 
@@ -110,3 +112,23 @@ def make_topic(kafka: Kafka) -> MakeTopic:
 def topic(make_topic: MakeTopic) -> str:
     """A fresh topic with one partition."""
     return make_topic()
+
+
+@pytest.fixture(name='room')
+def _room(topic: str) -> Iterator[Room]:
+    """What say and hear share."""
+    room = Room(topic)
+    yield room
+    room.close()
+
+
+@pytest.fixture
+def say(room: Room) -> Callable[..., None]:
+    """``say('red', 'hello')`` sends to the test's topic, and returns once Kafka has it."""
+    return room.say
+
+
+@pytest.fixture
+def hear(room: Room) -> Callable[..., list[Any]]:
+    """``hear(2, timeout=5.0)`` waits for the next two messages of the test's topic; ``hear()`` gives all that are there."""
+    return room.hear

@@ -36,6 +36,7 @@ __all__ = ['Service']
 log = logging.getLogger(__name__)
 
 BATCH = 10_000  # records at most between two commits
+JOINING = 15.0  # seconds until a member of a group has its partitions, if another one was killed; no timeout counts meanwhile
 
 
 class Service:
@@ -133,13 +134,14 @@ class Service:
         try:
             with self._interruptible():
                 self.open()
-                until = time.monotonic() + (timeout or 0)
+                begun = since = time.monotonic()
                 while not self._stopping.is_set() and (count is None or done < count):
                     worked = self._step(BATCH if count is None else min(count - done, BATCH))
                     done += worked
-                    if worked:
-                        until = time.monotonic() + (timeout or 0)
-                    elif timeout is not None and time.monotonic() >= until:
+                    now = time.monotonic()
+                    if worked or (not self.places and now - begun < JOINING):
+                        since = now
+                    elif timeout is not None and now - since >= timeout:
                         break
         finally:
             self._stopping.clear()

@@ -1,0 +1,111 @@
+"""A learner's kit: test a bot or a service of your own in ten lines (walkthrough steps 5 and 8).
+
+In a test, ``say`` and ``hear`` are pytest fixtures on a topic that nobody else uses::
+
+    def test_it_answers(topic, say, hear):
+        with Dice(topic) as bot:
+            say('red', '!dice')
+            bot.run(count=1)
+        assert hear()[-1]['sender'] == 'dice'
+
+Without Kafka, ``record('red', '!dice')`` is what a service is given for each message.
+
+The one idea to take away: when ``run`` returns, what it sent is in the log. So a test needs no waiting, and cannot flicker.
+"""
+
+import itertools
+import time
+from typing import Any
+
+from kafka import TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
+
+from consumer import get_consumer
+from producer import send_msg
+
+__all__ = ['Room', 'record']
+
+_offsets = itertools.count()
+
+
+class Room:
+    """A topic to say and hear something in.
+
+    Args:
+        topic: its name.
+
+    >>> room = Room('a-room-of-ones-own')
+    >>> room.say('red', 'hello')
+    >>> room.hear(1)
+    [{'sender': 'red', 'contents': 'hello'}]
+    """
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        self._consumers: dict[str, Any] = {}
+
+    def say(self, sender: str, contents: str, **options: Any) -> None:
+        """Send a message, and return once Kafka has it.
+
+        Args:
+            sender: who says it.
+            contents: what is said.
+            **options: as for ``send_msg``: ``key``, ``headers``, ``timestamp``.
+        """
+        send_msg(self.topic, {'sender': sender, 'contents': contents}, block=True, **options)
+
+    def hear(self, n: int | None = None, timeout: float = 10.0, topic: str | None = None) -> list[Any]:
+        """The next messages of the topic, from its beginning on, whoever sent them; the next call goes on behind them.
+
+        Args:
+            n: wait for exactly so many; None takes all that is there at this moment and waits for nothing.
+            timeout: seconds to wait for them.
+            topic: another topic than the room's, such as the one that alerts go to.
+
+        Returns:
+            Their values: ``[{'sender': 'red', 'contents': 'hello'}]``.
+
+        Raises:
+            AssertionError: fewer came; it says which.
+        """
+        name = topic or self.topic
+        if name not in self._consumers:
+            self._consumers[name] = get_consumer(name, offset='earliest')
+        consumer = self._consumers[name]
+        deadline = time.monotonic() + timeout
+        ends: dict[TopicPartition, int] | None = None
+        heard: list[Any] = []
+        while n is None or len(heard) < n:
+            batch = consumer.poll(timeout_ms=100, max_records=None if n is None else n - len(heard))
+            heard += [message.value for records in batch.values() for message in records]
+            if n is None and consumer.assignment():
+                ends = ends or consumer.end_offsets(list(consumer.assignment()))
+                if all(consumer.position(place) >= end for place, end in ends.items()):
+                    break
+            if time.monotonic() > deadline:
+                wanted = 'all' if n is None else n
+                raise AssertionError(f'{len(heard)} of {wanted} messages came to {name!r} within {timeout:g} s: {heard}')
+        return heard
+
+    def close(self) -> None:
+        """Close what hears."""
+        for consumer in self._consumers.values():
+            consumer.close()
+        self._consumers.clear()
+
+
+def record(sender: str, contents: str, timestamp: float | None = None, headers: list[tuple[str, bytes]] | None = None) -> Any:
+    """A message as a service is given it, without any Kafka: the next one of the only partition of ``human-messages``.
+
+    Args:
+        sender: who says it.
+        contents: what is said.
+        timestamp: seconds since 1970; None is now.
+        headers: pairs of name and bytes.
+
+    >>> record('red', 'hello').value
+    {'sender': 'red', 'contents': 'hello'}
+    """
+    value = {'sender': sender, 'contents': contents}
+    stamp = int((time.time() if timestamp is None else timestamp) * 1000)
+    return ConsumerRecord('human-messages', 0, 0, next(_offsets), stamp, 0, sender, value, headers or [], None, 0, 0, 0)
