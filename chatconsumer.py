@@ -19,7 +19,7 @@ import kafka
 from kafka import OffsetAndMetadata, TopicPartition
 from kafka.serializer import Deserializer
 
-from clients import FIRST_STEPS_MS
+from clients import FIRST_STEPS_MS, QuickRecords
 from deadletters import forward
 from errors import AccessError, ClosedError
 from schemas import Malformed, decode, printable
@@ -69,6 +69,7 @@ class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
         self._current: Any = None
         self._starts: dict[TopicPartition, int] = {}
         super().__init__(*topics, value_deserializer=self._values, key_deserializer=_Key(), **options)
+        self._fetcher.PartitionRecords = QuickRecords
         self._client.cluster.config['retry_backoff_ms'] = FIRST_STEPS_MS  # kafka-python 3.0 does not hand the option on
         if not _open:
             atexit.register(_close_all)

@@ -59,10 +59,13 @@ def get_producer() -> Any:
     """
     if _state.producer is not None and _state.pid == os.getpid():
         return _state.producer
+    return _make_producer(settings.client_options('producer', partitioner=clients.KeyPartitioner()), knock=True)
+
+
+def _make_producer(options: settings.Options, knock: bool) -> Any:
     with _state.lock:
         if _state.producer is None:
-            options = settings.client_options('producer', partitioner=clients.KeyPartitioner())
-            made = clients.make_producer(options)
+            made = clients.make_producer(options, knock)
             _state.linger = clients.batching(made) if 'linger_ms' not in options else None
             _state.producer = made
             atexit.register(close)
@@ -126,12 +129,10 @@ def send_msg(
         sender = value.get('sender')
         key = sender if isinstance(sender, str) else None
     state = _state
-    producer = state.producer or get_producer()
     wire_topic = state.topics.get(topic) if isinstance(topic, str) else None
     if wire_topic is None:
-        wire_topic = _check_topic(topic)
-        diagnosis.require_access(settings.client_options('producer'), [wire_topic], 'write')
-        _state.topics[topic] = wire_topic
+        wire_topic = _meet(topic)
+    producer = state.producer or get_producer()
     if state.linger is not None:
         now = time.perf_counter()
         state.linger['linger_ms'] = BULK_LINGER_MS if now - state.last_send < BULK_GAP and not block else 0
@@ -155,10 +156,16 @@ def send_msg(
     return future
 
 
-def _check_topic(topic: Any) -> str:
+def _meet(topic: Any) -> str:
+    """Before the first message to a topic: be sure that Kafka lets us write to it. One walk serves the topic and a new producer."""
     if not isinstance(topic, str) or not TOPIC_NAME.fullmatch(topic):
         raise MessageError(f'{topic!r} is no topic name. Use 1 to 249 letters, digits, dots, underscores and hyphens: human-messages.')
-    return settings.topic_name(topic)
+    wire_topic = settings.topic_name(topic)
+    options = settings.client_options('producer', partitioner=clients.KeyPartitioner())
+    diagnosis.require_access(options, [wire_topic], 'write')
+    _make_producer(options, knock=False)
+    _state.topics[topic] = wire_topic
+    return wire_topic
 
 
 def _refused(key: Any, data: bytes, headers: Any, timestamp: Any, error: Exception) -> MessageError:
@@ -227,15 +234,16 @@ def close(timeout: float = 10.0) -> None:
     """
     global _state
     with _state.lock:
-        producer, lost = _state.producer, _state.lost
-        if producer is None:
-            return
+        producer, unanswered = _state.producer, 0
         atexit.unregister(close)
-        try:
-            producer.flush(timeout=timeout)
-        except kafka.errors.KafkaTimeoutError:
-            lost += clients.pending(producer)
-        producer.close(timeout=1)
+        if producer is not None:
+            try:
+                producer.flush(timeout=timeout)
+            except kafka.errors.KafkaTimeoutError:
+                unanswered = clients.pending(producer)
+        lost = _state.lost + unanswered
+        if producer is not None:
+            producer.close(timeout=1)
         _state = _State()
     if lost:
         print(f'{lost} message(s) could not be delivered: Kafka did not acknowledge them.', file=sys.stderr)
