@@ -1,0 +1,293 @@
+"""What send_msg promises: acknowledged, in order, once, from any thread or process; and errors before the wire."""
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import producer
+from broker import Broker
+from errors import ChatError, DeliveryError, MessageError, UnreachableError
+from producer import send_msg
+from schemas import HumanMessage, decode
+from tests.logread import records, values
+from tests.rig import free_port
+from tests.testkafka import Kafka
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope='module')
+def whole_broker() -> Iterator[Broker]:
+    """A broker that may be broken."""
+    with Broker() as kafka:
+        yield kafka
+
+
+@pytest.fixture
+def own(whole_broker: Broker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
+    """The broker that may be broken, in force; it runs again afterwards."""
+    monkeypatch.setenv('KAFKA_BOOTSTRAP_SERVERS', whole_broker.bootstrap_servers)
+    yield whole_broker
+    whole_broker.resume()
+    producer.close()
+
+
+def python(source: str, **options: Any) -> 'subprocess.Popen[str]':
+    """Run Python code in a process of its own, with the environment that is in force."""
+    pipes = dict.fromkeys(('stdin', 'stdout', 'stderr'), subprocess.PIPE)
+    return subprocess.Popen([sys.executable, '-c', source], cwd=ROOT, text=True, **pipes, **options)
+
+
+def test_a_promise_is_kept(topic: str) -> None:
+    """The promise is the client's own future: it becomes True by itself, and tells where the message stands."""
+    promise = send_msg(topic=topic, key='red', value={'some': 'dict'})
+    place = promise.get(timeout=10)
+    assert promise.succeeded() is True
+    assert (place.topic, place.partition, place.offset) == (topic, 0, 0)
+    assert [(record.key, decode(record.value)) for record in records(topic)] == [(b'red', {'some': 'dict'})]
+
+
+def test_a_send_does_not_wait(topic: str, kafka: Kafka) -> None:
+    """A hundred sends come back before the first could have been waited for a hundred times, and every callback is called."""
+    send_msg(topic, 'first', block=True)
+    called: list[Any] = []
+    began = time.monotonic()
+    for number in range(100):
+        send_msg(topic, number).add_callback(called.append)
+    assert time.monotonic() - began < 1.0
+    producer.flush()
+    assert [place.offset for place in called] == list(range(1, 101))
+
+
+def test_block_waits_for_the_acknowledgement(topic: str) -> None:
+    """With block=True the message is in the log when send_msg returns."""
+    assert send_msg(topic, {'some': 'dict'}, block=True).succeeded() is True
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'key'),
+    [
+        ({'value': {'sender': 'red', 'contents': 'x'}}, b'red'),
+        ({'value': {'sender': 'red', 'contents': 'x'}, 'key': 'blue'}, b'blue'),
+        ({'value': {'sender': 7}}, None),
+        ({'value': {'some': 'dict'}}, None),
+        ({'value': ['sender']}, None),
+        ({'value': {'some': 'dict'}, 'key': b'\xff\x00'}, b'\xff\x00'),
+        ({'value': {'sender': 'grün'}}, 'grün'.encode()),
+        ({'value': None, 'key': ''}, b''),
+    ],
+    ids=repr,
+)
+def test_a_message_without_a_key_is_keyed_by_its_sender(topic: str, arguments: dict[str, Any], key: bytes | None) -> None:
+    """A key that is named is taken; otherwise the sender, if there is one."""
+    send_msg(topic, **arguments, block=True)
+    assert [(record.key, decode(record.value)) for record in records(topic)] == [(key, arguments['value'])]
+
+
+def test_what_one_sender_says_stays_in_order(make_topic: Callable[..., str]) -> None:
+    """Each sender's messages are on one partition, in the order of sending, and the senders are spread over the partitions."""
+    topic = make_topic(partitions=3)
+    for number in range(300):
+        send_msg(topic, {'sender': f'sender {number % 10}', 'contents': str(number)})
+    producer.flush()
+    said: dict[str, list[tuple[int, int]]] = {}
+    for record in records(topic):
+        said.setdefault(record.key.decode(), []).append((record.partition, int(decode(record.value)['contents'])))
+    assert len({places[0][0] for places in said.values()}) > 1
+    for name, places in said.items():
+        assert len({partition for partition, _ in places}) == 1
+        assert [number for _, number in places] == list(range(int(name[-1]), 300, 10))
+
+
+def test_keys_go_where_kafkas_own_clients_put_them(make_topic: Callable[..., str]) -> None:
+    """The partition is that of the Java client (murmur2), whose values for these keys are known."""
+    topic = make_topic(partitions=10)
+    found = {key: send_msg(topic, 1, key=key, block=True).get().partition for key in ('21', 'foobar', 'a-little-bit-long-string')}
+    assert found == {key: (murmur & 0x7FFFFFFF) % 10 for key, murmur in JAVA.items()}
+
+
+JAVA = {'21': -973932308, 'foobar': -790332482, 'a-little-bit-long-string': -985981536}  # Utils.murmur2, in Kafka's UtilsTest
+
+
+def test_headers_and_time_are_kept(topic: str) -> None:
+    """Headers arrive as they are, a timestamp to the millisecond; without one it is now."""
+    send_msg(topic, 1, headers=[('trace', b'\x00\xff'), ('trace', b'')], timestamp=1_700_000_000.25)
+    send_msg(topic, 2, block=True)
+    first, second = records(topic)
+    assert (first.headers, first.timestamp) == ([('trace', b'\x00\xff'), ('trace', b'')], 1_700_000_000_250)
+    assert second.headers == []
+    assert second.timestamp / 1000 == pytest.approx(time.time(), abs=10)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'says'),
+    [
+        ({'value': {1, 2}}, 'set'),
+        ({'value': {'when': float('nan')}}, r'\$\.when'),
+        ({'value': {'sender': 'red'}, 'schema': HumanMessage}, 'contents'),
+        ({'value': 'x' * 2_000_000}, 'max_request_size=1048576'),
+        ({'value': 1, 'key': 7}, "The key 7 is a int. Use text or bytes: '7'"),
+        ({'value': 1, 'headers': [('name', 'text')]}, r'pairs of \(str, bytes\)'),
+        ({'value': 1, 'headers': 5}, r'pairs of \(str, bytes\)'),
+        ({'value': 1, 'timestamp': 'noon'}, 'timestamp is seconds'),
+        ({'value': 1, 'topic': 'human messages'}, "'human messages' is no topic name"),
+        ({'value': 1, 'topic': ''}, 'no topic name'),
+        ({'value': 1, 'topic': '..'}, 'no topic name'),
+        ({'value': 1, 'topic': 7}, '7 is no topic name'),
+        ({'value': 1, 'topic': 'x' * 250}, 'no topic name'),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_cannot_be_sent_is_refused_before_the_wire(topic: str, arguments: dict[str, Any], says: str) -> None:
+    """A wrong value, key, header, timestamp or topic is an error at once; the topic stays empty, and the next message gets through."""
+    with pytest.raises(MessageError, match=says) as caught:
+        send_msg(**({'topic': topic} | arguments))
+    assert len(str(caught.value)) < 500
+    send_msg(topic, 'after', block=True)
+    assert values(topic) == ['after']
+
+
+def test_many_threads_share_one_producer(topic: str) -> None:
+    """Eight threads that begin at once make one producer; each message is there once, in its thread's order."""
+    ready = threading.Barrier(8)
+    seen = set()
+
+    def talk(name: int) -> None:
+        ready.wait()
+        for number in range(250):
+            send_msg(topic, [name, number])
+        seen.add(id(producer.get_producer()))
+
+    threads = [threading.Thread(target=talk, args=[name]) for name in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    producer.flush()
+    found = values(topic)
+    assert len(seen) == 1
+    assert len(found) == 2000
+    assert all([number for name, number in found if name == each] == list(range(250)) for each in range(8))
+
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='this system has no fork')
+def test_after_a_fork_both_processes_send(topic: str) -> None:
+    """The child makes a producer of its own, flushes it at its end, and the parent's goes on."""
+    source = f"""
+import os
+from producer import get_producer, send_msg
+send_msg({topic!r}, 'before', block=True)
+mine = id(get_producer())
+child = os.fork()
+send_msg({topic!r}, 'child' if child == 0 else 'parent')
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+"""
+    process = python(source)
+    assert process.communicate(timeout=40)[1] == ''
+    assert process.returncode == 0
+    assert sorted(values(topic)) == ['before', 'child', 'parent']
+
+
+def test_the_end_of_the_program_waits_for_its_messages(topic: str) -> None:
+    """A program that sends and ends at once loses nothing, and says nothing."""
+    process = python(f'from producer import send_msg\nfor number in range(5000): send_msg({topic!r}, number)')
+    assert process.communicate(timeout=40) == ('', '')
+    assert values(topic) == list(range(5000))
+
+
+def test_a_closed_producer_is_made_anew(topic: str) -> None:
+    """After close, which may be called twice, the next send makes another producer."""
+    send_msg(topic, 1)
+    first = producer.get_producer()
+    producer.close()
+    producer.close()
+    send_msg(topic, 2, block=True)
+    assert producer.get_producer() is not first
+    assert values(topic) == [1, 2]
+
+
+def test_flush_and_close_need_no_producer() -> None:
+    """Without a message sent, flush and close connect nowhere and return."""
+    producer.flush()
+    producer.close()
+
+
+def test_where_nobody_listens_an_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No Kafka there: within 5 s an error with the address, the cause and the command that starts one."""
+    address = f'localhost:{free_port()}'
+    monkeypatch.setenv('KAFKA_BOOTSTRAP_SERVERS', address)
+    began = time.monotonic()
+    with pytest.raises(UnreachableError, match=rf'{address}.*refused.*python -m broker') as caught:
+        send_msg('human-messages', {'some': 'dict'})
+    assert time.monotonic() - began < 5
+    assert caught.value.stage == 'connection'
+
+
+@pytest.mark.broker
+def test_a_frozen_broker_holds_no_prompt(own: Broker) -> None:
+    """While the broker is frozen, sends return at once, waiting ends when it should; afterwards every promise is kept, once."""
+    send_msg('known', 'before', block=True)
+    own.pause()
+    began = time.monotonic()
+    promises = [send_msg('known', number) for number in range(10)]
+    assert time.monotonic() - began < 1
+    with pytest.raises(DeliveryError, match=r'10 messages not acknowledged after 0\.5 s'):
+        producer.flush(timeout=0.5)
+    with pytest.raises(DeliveryError, match=r'not acknowledged within 0.5 s.*keep the promise'):
+        send_msg('known', 10, block=True, timeout=0.5)
+    assert time.monotonic() - began < 4
+    own.resume()
+    producer.flush(timeout=30)
+    assert all(promise.succeeded() for promise in promises)
+    assert values('known') == ['before', *range(11)]
+
+
+@pytest.mark.broker
+def test_what_could_not_be_delivered_is_said_at_the_end(own: Broker, caplog: pytest.LogCaptureFixture) -> None:
+    """A program that ends while Kafka is frozen ends within 15 s, and says how many messages are lost."""
+    source = """
+from producer import send_msg
+send_msg('known', 'before', block=True)
+print('ready', flush=True)
+input()
+for number in range(3): send_msg('known', number)
+"""
+    quick = {'KAFKA_DELIVERY_TIMEOUT_MS': '2000', 'KAFKA_REQUEST_TIMEOUT_MS': '1000'}
+    process = python(source, env=os.environ | quick)
+    assert process.stdout is not None
+    assert process.stdout.readline() == 'ready\n'
+    own.pause()
+    began = time.monotonic()
+    _, said = process.communicate('\n', timeout=60)
+    assert time.monotonic() - began < 15
+    assert '3 message(s) could not be delivered' in said
+    assert 'Traceback' not in said
+
+
+@pytest.mark.broker
+def test_a_broker_that_restarts_is_waited_for(own: Broker, caplog: pytest.LogCaptureFixture) -> None:
+    """What is sent while the broker is away arrives when it is back, in order, and the prompt has done nothing about it."""
+    caplog.set_level(logging.CRITICAL)
+    send_msg('restarted', 'before', block=True)
+    own.kill()
+    promises = [send_msg('restarted', number) for number in range(5)]
+    own.restart()
+    producer.flush(timeout=40)
+    assert all(promise.succeeded() for promise in promises)
+    assert values('restarted') == ['before', *range(5)]
+
+
+def test_all_errors_are_of_one_tree() -> None:
+    """Whatever send_msg raises on purpose can be caught as ChatError."""
+    assert issubclass(MessageError, ChatError)
+    assert issubclass(DeliveryError, ChatError)
+    assert issubclass(UnreachableError, ChatError)
