@@ -1,0 +1,158 @@
+"""The chat room as a web page: talk, alerts, the log itself, live (beside every step of the walkthrough).
+
+``python -m room`` opens it on http://127.0.0.1:8000. Whoever writes there uses ``send_msg``, and what it shows was read from Kafka,
+whoever produced it. ``--host 0.0.0.0`` lets phones in, by a pass phrase. What one browser sees stands in ``roompage.py``.
+
+The one idea to take away: a page is one more producer and one more consumer. Nobody else had to change for it.
+"""
+
+import argparse
+import os
+import random
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from errors import ChatError
+from producer import send_msg
+from roomfeed import Feed
+from roomguard import Door, Helper, Limits, address_of_this_machine, is_local, pass_phrase
+from roomlog import Replay, Watch
+from roompage import Page
+from schemas import HumanMessage, printable
+from simulators import ADJECTIVES, NOUNS
+
+__all__ = ['Room', 'main']
+
+MOST_PAGES, MOST_REPLAYS = 300, 3
+LOST = 3.0  # seconds without an answer
+
+
+class Room:
+    """What all pages share: the threads that read, the helpers, the limits.
+
+    Args:
+        topic: where people talk.
+        alert_topic: where services report.
+        link: the address for others; '' if only this machine may come in.
+    """
+
+    def __init__(self, topic: str = 'human-messages', alert_topic: str = 'alerts', link: str = '') -> None:
+        self.topic, self.link = topic, link
+        self.feed, self.watch = Feed(topic, alert_topic), Watch()
+        throttle = (
+            'from alerts import ThrottlingAlertService; '
+            f"ThrottlingAlertService(monitor_topic={topic!r}, alert_topic={alert_topic!r}, group_id='throttle').monitor()"
+        )
+        nonsense = f"from simulators import NonsenseSimulator; NonsenseSimulator(topic={topic!r}, key='green', delay=0.5).simulate()"
+        self.helpers = [
+            Helper('A simulator that talks nonsense', nonsense),
+            Helper('A spammer', f'from simulators import SpamSimulator; SpamSimulator(topic={topic!r}).simulate()'),
+            Helper('A throttling service', throttle),
+            Helper('One more of its group: see them share the partitions', throttle),
+        ]
+        self.by_page, self.by_address, self.asking = Limits(5, 5.0), Limits(30, 10.0), Limits(10, 10.0)
+        self.pages: set[Page] = set()
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing comes from Kafka at the moment; '' if all is well."""
+        if time.monotonic() - self.watch.seen > LOST:
+            return self.watch.trouble or 'It is silent.'
+        return printable(self.feed.trouble)
+
+    def new_name(self) -> str:
+        """A name for somebody who has none yet."""
+        return f'{random.choice(ADJECTIVES)}-{random.choice(NOUNS)}'
+
+    def say(self, name: str, text: str) -> str:
+        """Send a message; returns why it could not be sent, or ''."""
+        if self.trouble:
+            return 'Not sent: Kafka does not answer at the moment. Send it again when it does.'
+        try:
+            send_msg(self.topic, {'sender': name, 'contents': text}, block=True, timeout=8.0, schema=HumanMessage)
+        except ChatError as error:
+            return printable(f'Not sent: {error}')
+        return ''
+
+    def replay(self) -> Replay | None:
+        """Read again from the beginning; None while too many do."""
+        running = [page.replay for page in self.pages if page.replay and not page.replay.over]
+        return Replay(self.topic) if len(running) < MOST_REPLAYS else None
+
+    def start(self) -> None:
+        """Begin to read."""
+        self.feed.start()
+        self.watch.start()
+
+    def stop(self) -> None:
+        """End the threads and the processes."""
+        for helper in self.helpers:
+            helper.stop()
+        self.feed.stop()
+        self.watch.stop()
+
+    def open_page(self) -> None:
+        """What a browser gets; called inside a NiceGUI page function."""
+        from nicegui import ui
+
+        if len(self.pages) >= MOST_PAGES:
+            ui.label('The room is full. Try again in a while.')
+            return
+        page = Page(self)
+        self.pages.add(page)
+        ui.context.client.on_delete(lambda: self._leave(page))
+
+    def _leave(self, page: Page) -> None:
+        page.leave()
+        self.pages.discard(page)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve the room until Ctrl-C: ``python -m room --help`` lists the options."""
+    parser = argparse.ArgumentParser('python -m room', description='The chat room as a web page, until Ctrl-C.')
+    parser.add_argument('--host', default='127.0.0.1', help='who may come in: 0.0.0.0 is everybody with the pass phrase (%(default)s)')
+    parser.add_argument('--port', type=int, default=8000, help='(%(default)s)')
+    parser.add_argument('--topic', default='human-messages', help='where people talk (%(default)s)')
+    parser.add_argument('--alert-topic', default='alerts', help='where services report (%(default)s)')
+    options = parser.parse_args(arguments)
+    try:
+        import nicegui  # noqa: F401
+        import segno
+    except ImportError as error:
+        print(f'The room needs {error.name}, which is not installed: pip install -r requirements-room.txt, or make room.', file=sys.stderr)
+        return 1
+    try:
+        socket.create_server((options.host, options.port)).close()
+    except OSError as error:
+        print(f'Port {options.port} on {options.host}: {error.strerror}. Choose another one: --port {options.port + 1}', file=sys.stderr)
+        return 1
+    link = ''
+    door: dict[str, Any] = {'hosts': frozenset({'localhost', '127.0.0.1', '::1', options.host})}
+    if not is_local(options.host):
+        phrase = os.environ.get('ROOM_PASS_PHRASE') or pass_phrase()
+        address = address_of_this_machine() if options.host in ('0.0.0.0', '::') else options.host  # noqa: S104
+        link = f'http://{address}:{options.port}/?pass={phrase}'
+        door = {'phrase': phrase}
+        segno.make(link, micro=False).terminal(compact=True)
+        print(f'The room is open for everybody who has the pass phrase {phrase}: {link}', flush=True)
+    else:
+        print(f'The room is open on http://{options.host}:{options.port}, for this machine. Ctrl-C closes it.', flush=True)
+    _serve(Room(options.topic, options.alert_topic, link), door, options.host, options.port)
+    return 0
+
+
+def _serve(room: Room, door: dict[str, Any], host: str, port: int) -> None:
+    from nicegui import app, ui
+
+    app.on_startup(room.start)
+    app.on_shutdown(room.stop)
+    app.add_middleware(Door, **door)
+    ui.page('/', title='The room')(room.open_page)
+    ui.run(host=host, port=port, reload=False, show=False, show_welcome_message=False, timeout_graceful_shutdown=1)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
