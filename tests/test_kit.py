@@ -1,0 +1,116 @@
+"""The learner's kit: what is said is heard, and what is not is told."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit import Room, record
+from producer import send_msg
+
+ROOT = Path(__file__).parents[1]
+Say = Callable[..., None]
+Hear = Callable[..., list[Any]]
+
+LEARNERS = """
+from bots import AnswerBot
+from kit import record
+from services import TrendingWords
+
+
+class Shouter(AnswerBot):
+    def answer(self, message):
+        return message['contents'].upper() if message['contents'].endswith('?') else None
+
+
+def test_without_kafka():
+    assert Shouter('room').answer({'sender': 'red', 'contents': 'what?'}) == 'WHAT?'
+    trends = TrendingWords('room')
+    trends.on_message(record('red', 'hello hello there'))
+    assert trends.top(1) == [('hello', 2)]
+
+
+def test_on_a_real_kafka(topic, say, hear):
+    with Shouter(topic, sender='shouter') as bot:
+        say('red', 'what?')
+        bot.run(count=1)
+    assert hear(2)[-1] == {'sender': 'shouter', 'contents': 'WHAT?'}
+"""
+
+
+def test_what_is_said_is_heard(say: Say, hear: Hear) -> None:
+    """Calling hear(n) gives the next n messages, hear() all the others, and none twice."""
+    for number in range(5):
+        say('red', str(number))
+    assert hear(2) == [{'sender': 'red', 'contents': '0'}, {'sender': 'red', 'contents': '1'}]
+    assert [each['contents'] for each in hear()] == ['2', '3', '4']
+    assert hear() == []
+    say('blue', 'again')
+    assert hear(1) == [{'sender': 'blue', 'contents': 'again'}]
+
+
+def test_hear_tells_what_is_missing(topic: str, say: Say, hear: Hear) -> None:
+    """Hear waits no longer than its timeout, and says what came instead."""
+    say('red', 'alone')
+    begun = time.monotonic()
+    with pytest.raises(AssertionError, match=rf"1 of 2 messages came to '{topic}' within 0.3 s: .*alone"):
+        hear(2, timeout=0.3)
+    assert 0.3 <= time.monotonic() - begun < 3
+
+
+def test_another_topic_can_be_heard(topic: str, hear: Hear, make_topic: Callable[..., str]) -> None:
+    """hear(topic=...) listens elsewhere, such as to alerts; it takes any JSON."""
+    other = make_topic(partitions=3)
+    for number in range(6):
+        send_msg(other, [number], key=str(number), block=True)
+    assert sorted(hear(6, topic=other)) == [[number] for number in range(6)]
+    assert hear() == []
+
+
+def test_a_room_is_closed(topic: str) -> None:
+    """After close nothing hears any more; hearing again begins anew."""
+    room = Room(topic)
+    room.say('red', 'hello')
+    assert len(room.hear(1)) == 1
+    room.close()
+    assert len(room.hear()) == 1
+    room.close()
+
+
+def test_a_record_is_what_kafka_gives(say: Say, topic: str) -> None:
+    """record(...) makes what a service is given: the same type and fields, an offset of its own."""
+    from consumer import get_consumer
+
+    say('red', 'hello', timestamp=1_700_000_000.5, headers=[('bot', b'red')])
+    consumer = get_consumer(topic, offset='earliest')
+    real, made = next(consumer), record('red', 'hello', timestamp=1_700_000_000.5, headers=[('bot', b'red')])
+    consumer.close()
+    assert type(made) is type(real)
+    assert (made.key, made.value, made.timestamp, made.headers) == (real.key, real.value, real.timestamp, real.headers)
+    assert record('red', 'next').offset == made.offset + 1
+
+
+def test_a_learners_tests_run_as_they_are(kafka: Any, tmp_path: Path) -> None:
+    """Ten lines for a bot, with and without Kafka, as a learner writes them into a file of their own."""
+    path = tmp_path / 'test_shouter.py'
+    path.write_text(LEARNERS, encoding='utf-8')
+    command = [
+        sys.executable,
+        '-m',
+        'pytest',
+        '-q',
+        '-c',
+        str(ROOT / 'pyproject.toml'),
+        '-p',
+        'conftest',
+        '-p',
+        'no:cacheprovider',
+        str(path),
+    ]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stdout
+    assert '2 passed' in run.stdout
