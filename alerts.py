@@ -14,6 +14,7 @@ from typing import Any
 import durable
 from errors import MessageError
 from schemas import Alert, printable
+from tally import CtrlC
 from windows import Throttle, WordFilter
 
 __all__ = ['AlertService', 'OffensiveContentAlertService', 'ThrottlingAlertService']
@@ -109,17 +110,17 @@ class AlertService:
             UnreachableError: no Kafka there. AccessError: no right to a topic or group.
         """
         self._print = print_msgs
-        try:
-            self._loop = durable.View(self) if self.group_id is None else durable.Group(self)
-            while not self._stopped.is_set():
-                self._loop.step()
-        except KeyboardInterrupt:
-            pass
-        finally:
-            self._stopped.clear()
-            if self._loop is not None:
-                self._loop.close()
-                self._loop = None
+        with CtrlC() as ctrl_c:
+            try:
+                self._loop = durable.View(self) if self.group_id is None else durable.Group(self)
+                while not self._stopped.is_set():
+                    with ctrl_c.held():
+                        self._loop.step()
+            finally:
+                self._stopped.clear()
+                if self._loop is not None:
+                    self._loop.close()
+                    self._loop = None
 
     def stop(self) -> None:
         """End ``monitor()`` from another thread; it returns within a second."""

@@ -136,8 +136,8 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
                 self._commit()
         except kafka.errors.KafkaError as error:
             self._start_over(error)
-        except BaseException:
-            self._out.clear()
+        except BaseException:  # a mistake in the service, or a second Ctrl-C: what is half done is not committed by close()
+            self._forget()
             raise
 
     def _build_states(self) -> None:
@@ -217,16 +217,19 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
         if not self._in_trouble:
             log.warning('%s: nothing was committed (%s: %s). It is done again.', self._id, type(error).__name__, error)
             self._in_trouble = True
-        self._out.clear()
-        self._alerts.clear()
-        self._uncommitted.clear()
-        self.partitions.clear()
+        self._forget()
         if self.producer is not None:
             clients.abandon(self.producer)
             self.producer = None  # the next one, of the same id, ends the transaction that this one left open
         assigned = self.consumer.assignment()
         self._fresh |= assigned
         self.consumer.pause(*assigned)
+
+    def _forget(self) -> None:
+        self._out.clear()
+        self._alerts.clear()
+        self._uncommitted.clear()
+        self.partitions.clear()
 
     def close(self) -> None:
         """Commit what was looked at, and leave the group."""

@@ -11,13 +11,52 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
-__all__ = ['Tally']
+__all__ = ['CtrlC', 'Tally']
 
 logger = logging.getLogger(__name__)
 
 
-class Tally:
-    """Counts messages, and lets Ctrl-C leave its ``with`` block quietly, but only between two messages.
+class CtrlC:
+    """Lets Ctrl-C leave its ``with`` block quietly, but only between two steps, each of which stands in ``held()``.
+
+    >>> with CtrlC() as ctrl_c:
+    ...     with ctrl_c.held():
+    ...         print('one step')
+    one step
+    """
+
+    def __init__(self) -> None:
+        self._busy = self._pressed = self._listening = False
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold Ctrl-C back meanwhile: what was begun is ended, and the client's locks stay whole. A second one gets through."""
+        self._busy = True
+        yield
+        self._busy = False
+        if self._pressed:
+            raise KeyboardInterrupt
+
+    def __enter__(self) -> Self:
+        in_main = threading.current_thread() is threading.main_thread()
+        self._listening = in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if self._listening:
+            signal.signal(signal.SIGINT, self._press)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        if self._listening:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        return kind is KeyboardInterrupt
+
+    def _press(self, *_: object) -> None:
+        if not self._busy or self._pressed:
+            raise KeyboardInterrupt
+        self._pressed = True
+
+
+class Tally(CtrlC):
+    """Counts messages; Ctrl-C leaves its ``with`` block between two of them.
 
     ``sent``, ``acknowledged`` and ``failed`` may be read at any time.
 
@@ -34,11 +73,11 @@ class Tally:
     """
 
     def __init__(self, topic: str, limit: int = 20_000) -> None:
+        super().__init__()
         self.topic = topic
         self.limit = limit
         self.sent = self.acknowledged = self.failed = 0
         self._changed = threading.Condition()
-        self._busy = self._pressed = self._listening = False
 
     @property
     def under_way(self) -> int:
@@ -77,29 +116,3 @@ class Tally:
     def _wake(self) -> None:
         if self.under_way == self.limit // 2:
             self._changed.notify_all()
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold Ctrl-C back while a message is on its way: what is in the log is counted, and the client's locks stay whole."""
-        self._busy = True
-        yield
-        self._busy = False
-        if self._pressed:
-            raise KeyboardInterrupt
-
-    def __enter__(self) -> Self:
-        in_main = threading.current_thread() is threading.main_thread()
-        self._listening = in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        if self._listening:
-            signal.signal(signal.SIGINT, self._press)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
-        if self._listening:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        return kind is KeyboardInterrupt
-
-    def _press(self, *_: object) -> None:
-        if not self._busy or self._pressed:  # the second Ctrl-C always gets through
-            raise KeyboardInterrupt
-        self._pressed = True
