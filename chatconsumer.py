@@ -28,6 +28,7 @@ __all__ = ['ChatConsumer']
 
 log = logging.getLogger(__name__)
 
+FIRST_STEP = 500  # records of the first poll, as kafka-python's own
 METADATA_WAIT = 10.0  # seconds for a topic's partitions to become known; a topic that is new is created meanwhile
 
 
@@ -68,6 +69,7 @@ class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
         self._ends: dict[TopicPartition, OffsetAndMetadata] = {}
         self._current: Any = None
         self._starts: dict[TopicPartition, int] = {}
+        self._given, self._given_at, self._pace = 0, 0.0, FIRST_STEP
         super().__init__(*topics, value_deserializer=self._values, key_deserializer=_Key(), **options)
         self._fetcher.PartitionRecords = QuickRecords
         self._client.cluster.config['retry_backoff_ms'] = FIRST_STEPS_MS  # kafka-python 3.0 does not hand the option on
@@ -116,12 +118,20 @@ class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
         """
         self._check_open()
         bad = self._values.malformed
-        batch: dict[TopicPartition, list[Any]] = super().poll(timeout_ms, max_records, update_offsets)
+        batch: dict[TopicPartition, list[Any]] = super().poll(timeout_ms, max_records or self._step(), update_offsets)
+        self._given, self._given_at = sum(map(len, batch.values())), time.monotonic()
         if not update_offsets:
             self._ends = {place: OffsetAndMetadata(r[-1].offset + 1, '', r[-1].leader_epoch) for place, r in batch.items()}
         if self._values.malformed != bad:
             batch = {place: [r for r in records if not self._is_malformed(r)] for place, records in batch.items()}
         return batch
+
+    def _step(self) -> int:
+        """As many records as were worked off in a second: large steps for a quick loop, small ones for one that must not miss a poll."""
+        if self._given:
+            quick = self._given / max(time.monotonic() - self._given_at, 1e-6)
+            self._pace = min(int(max(quick, 10)), self.config['max_poll_records'])
+        return self._pace
 
     def _is_malformed(self, record: Any) -> bool:
         if record.value.__class__ is not Malformed:

@@ -5,6 +5,8 @@ All that reaches into the client stands here and in ``chatconsumer.py``; the cli
 The one idea to take away: measure first. Each of these was the largest item of a profile, and none gives up safety.
 """
 
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,9 +20,14 @@ from kafka.record.util import decode_varint
 import diagnosis
 import settings
 
-__all__ = ['REFUSALS', 'KeyPartitioner', 'QuickRecords', 'abandon', 'batching', 'make_producer', 'pending']
+__all__ = ['REFUSALS', 'Flow', 'KeyPartitioner', 'QuickRecords', 'abandon', 'commit', 'make_producer', 'pending']
 
 REFUSALS = (kafka.errors.KafkaConfigurationError, ValueError, AssertionError, RuntimeError)  # options that do not fit together
+BULK_GAP = 0.0005  # seconds: sends closer than this are bulk, and may wait for company
+BULK_LINGER_MS = 20
+ROOM = 64 * 2**20  # bytes of messages and their promises that may wait for acknowledgement
+WEIGH_EVERY = 4 * 2**20
+FUTURE_BYTES = 1000  # what a promise takes
 FIRST_STEPS_MS = 5  # between the tries of a new client to learn about its cluster; 100 by default
 
 
@@ -65,14 +72,69 @@ def make_producer(options: settings.Options, knock: bool = True) -> Any:
     return producer
 
 
-def batching(producer: Any) -> dict[str, Any]:
-    """The live options by which records are gathered into batches: ``linger_ms`` may change from send to send."""
-    return producer._accumulator.config  # type: ignore[no-any-return]
+class Flow:
+    """What is decided before each message of a producer: whether it waits for company, and whether there is room for it.
+
+    A lone message leaves at once; messages in quick succession are bulk, and gather for ``linger_ms``. What waits for acknowledgement is
+    bounded, as Java's ``buffer.memory`` does: kafka-python 3.0 by itself would take messages without end.
+    """
+
+    def __init__(self, producer: Any, lingers: bool) -> None:
+        self.producer = producer
+        self._batching = producer._accumulator.config if lingers else {}
+        self._last = 0.0
+        self._unweighed = 0
+
+    def admit(self, size: int, alone: bool) -> None:
+        """Make ready for a message.
+
+        Args:
+            size: its bytes.
+            alone: somebody waits for this very message.
+
+        Raises:
+            KafkaTimeoutError: there was no room for ``max_block_ms``.
+        """
+        now = time.perf_counter()
+        self._batching['linger_ms'] = BULK_LINGER_MS if now - self._last < BULK_GAP and not alone else 0
+        self._last = now
+        self._unweighed += size + FUTURE_BYTES
+        if self._unweighed > WEIGH_EVERY:
+            self._unweighed = 0
+            self._wait_for_room()
+
+    def _wait_for_room(self) -> None:
+        if threading.current_thread().name.startswith('kafka-'):
+            return  # a call-back must not wait for its own thread
+        deadline = time.monotonic() + self.producer.config['max_block_ms'] / 1000
+        limit = self.producer.config['batch_size']
+        while True:
+            waiting = self.producer._accumulator._incomplete.all()
+            weight = sum(min(b.record_count * b.max_record_size, max(limit, b.max_record_size)) for b in waiting)
+            if weight + FUTURE_BYTES * sum(b.record_count for b in waiting) < ROOM:
+                return
+            oldest = min(waiting, key=lambda batch: batch.created)
+            if not oldest.produce_future.wait(max(deadline - time.monotonic(), 0)):
+                raise kafka.errors.KafkaTimeoutError(f'{pending(self.producer)} messages wait to be acknowledged')
 
 
 def pending(producer: Any) -> int:
     """How many messages are neither acknowledged nor failed."""
     return sum(batch.record_count for batch in producer._accumulator._incomplete.all())
+
+
+def commit(producer: Any, offsets: dict[TopicPartition, Any], group: Any, timeout: float) -> None:
+    """Commit the open transaction, with a group's offsets in it; the client's own methods would wait for ever.
+
+    Raises:
+        KafkaError: it was not committed, or it is not known whether it was.
+    """
+    steps = [lambda: producer._transaction_manager.send_offsets_to_transaction(offsets, group)] if offsets else []
+    for begin in [*steps, producer._transaction_manager.begin_commit]:
+        result = begin()
+        producer._sender.wakeup()
+        if not result.wait(timeout_ms=timeout * 1000):
+            raise kafka.errors.KafkaTimeoutError(f'a transaction was not answered within {timeout:g} s')
 
 
 def is_spent(producer: Any) -> bool:
@@ -98,7 +160,7 @@ class QuickRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
             if batch.magic != 2 or batch.is_control_batch or self.aborted_transactions or self.aborted_producer_ids:
                 try:
                     yield from super()._unpack_records(tp, _Only(batch), keys, values)
-                except _Done:
+                except _DoneError:
                     pass
             else:
                 yield from self._unpack(tp, batch, keys, values)
@@ -106,7 +168,7 @@ class QuickRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
                 self.next_fetch_offset = batch.next_offset
         self.drain()
 
-    def _unpack(self, tp: TopicPartition, batch: Any, keys: Any, values: Any) -> Iterator[Any]:
+    def _unpack(self, tp: TopicPartition, batch: Any, keys: Any, values: Any) -> Iterator[Any]:  # noqa: C901 - calls are what it saves
         topic, partition = tp
         if self.check_crcs and not batch.validate_crc():
             raise kafka.errors.CorruptRecordError(
@@ -163,24 +225,10 @@ class QuickRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
                 if pos != end or end > len(data):
                     raise IndexError
                 self.next_fetch_offset = offset + 1
-                yield make(
-                    record,
-                    (
-                        topic,
-                        partition,
-                        epoch,
-                        offset,
-                        sent + later if appended is None else appended,
-                        kind,
-                        read_key(topic, headers, key),
-                        read_value(topic, headers, value),
-                        headers,
-                        None,
-                        key_size,
-                        value_size,
-                        headers_size,
-                    ),
-                )
+                sizes = key_size, value_size, headers_size
+                key, value = read_key(topic, headers, key), read_value(topic, headers, value)
+                when = sent + later if appended is None else appended
+                yield make(record, (topic, partition, epoch, offset, when, kind, key, value, headers, None, *sizes))
         except IndexError as error:
             raise kafka.errors.CorruptRecordError(f'{topic}, partition {partition}: the batch at {base} breaks off.') from error
         if pos != len(data):
@@ -189,7 +237,7 @@ class QuickRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
             )
 
 
-class _Done(Exception):
+class _DoneError(Exception):
     """A batch has been read."""
 
 
@@ -201,5 +249,5 @@ class _Only:
 
     def next_batch(self) -> Any:
         if not self.batches:
-            raise _Done
+            raise _DoneError
         return self.batches.pop()

@@ -13,7 +13,6 @@ import os
 import re
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,8 +29,6 @@ __all__ = ['close', 'flush', 'get_producer', 'send_msg']
 log = logging.getLogger(__name__)
 
 TOPIC_NAME = re.compile(r'(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}')  # Kafka's own rule (org.apache.kafka.common.internals.Topic)
-BULK_GAP = 0.0005  # seconds: sends closer than this are bulk, and may wait for company
-BULK_LINGER_MS = 20
 
 
 class _State:
@@ -41,9 +38,8 @@ class _State:
         self.lock = threading.RLock()
         self.pid = os.getpid()
         self.producer: Any = None
+        self.flow: clients.Flow | None = None
         self.topics: dict[str, str] = {}
-        self.last_send = 0.0
-        self.linger: dict[str, Any] | None = None
         self.lost = 0
 
 
@@ -57,19 +53,23 @@ def get_producer() -> Any:
         UnreachableError: no Kafka there, within 5 s; it names the address, the cause and the way out.
         SettingsError: a setting is wrong.
     """
-    if _state.producer is not None and _state.pid == os.getpid():
-        return _state.producer
-    return _make_producer(settings.client_options('producer', partitioner=clients.KeyPartitioner()), knock=True)
+    return _get_flow().producer
 
 
-def _make_producer(options: settings.Options, knock: bool) -> Any:
+def _get_flow() -> clients.Flow:
+    if _state.flow is not None and _state.pid == os.getpid():
+        return _state.flow
+    return _begin(settings.client_options('producer', partitioner=clients.KeyPartitioner()), knock=True)
+
+
+def _begin(options: settings.Options, knock: bool) -> clients.Flow:
     with _state.lock:
-        if _state.producer is None:
+        if _state.flow is None:
             made = clients.make_producer(options, knock)
-            _state.linger = clients.batching(made) if 'linger_ms' not in options else None
+            _state.flow = clients.Flow(made, lingers='linger_ms' not in options)
             _state.producer = made
             atexit.register(close)
-        return _state.producer
+        return _state.flow
 
 
 def _forget_after_fork() -> None:
@@ -132,13 +132,10 @@ def send_msg(
     wire_topic = state.topics.get(topic) if isinstance(topic, str) else None
     if wire_topic is None:
         wire_topic = _meet(topic)
-    producer = state.producer or get_producer()
-    if state.linger is not None:
-        now = time.perf_counter()
-        state.linger['linger_ms'] = BULK_LINGER_MS if now - state.last_send < BULK_GAP and not block else 0
-        state.last_send = now
+    flow = state.flow or _get_flow()
     try:
-        future = producer.send(
+        flow.admit(len(data), block)
+        future = flow.producer.send(
             wire_topic,
             data,
             key.encode() if isinstance(key, str) else key,
@@ -163,7 +160,7 @@ def _meet(topic: Any) -> str:
     wire_topic = settings.topic_name(topic)
     options = settings.client_options('producer', partitioner=clients.KeyPartitioner())
     diagnosis.require_access(options, [wire_topic], 'write')
-    _make_producer(options, knock=False)
+    _begin(options, knock=False)
     _state.topics[topic] = wire_topic
     return wire_topic
 
@@ -203,7 +200,7 @@ def _note_failure(error: BaseException) -> None:
     _state.lost += 1
     if _state.producer is not None and clients.is_spent(_state.producer):
         clients.abandon(_state.producer)
-        _state.producer = None
+        _state.producer, _state.flow = None, None
 
 
 def flush(timeout: float = 10.0) -> None:

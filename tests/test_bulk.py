@@ -1,0 +1,60 @@
+"""Bulk sends: bounded memory while Kafka does not keep up, and large steps only for loops that are quick."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import clients
+import producer
+from broker import Broker
+from consumer import get_consumer
+from errors import UnreachableError
+
+
+@pytest.mark.broker
+@pytest.mark.slow
+def test_a_bulk_loop_against_a_frozen_broker_ends_with_an_error_and_bounded_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Messages are taken up to a bound; then send_msg waits max_block_ms and tells that nobody answers. None of the taken is lost."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('WORKSHOP_ENV_FILE', '')
+    monkeypatch.setenv('KAFKA_MAX_BLOCK_MS', '500')
+    producer.close()
+    with Broker() as kafka:
+        monkeypatch.setenv('KAFKA_BOOTSTRAP_SERVERS', kafka.bootstrap_servers)
+        producer.send_msg('human-messages', {'sender': 'red', 'contents': 'first'}, block=True)
+        kafka.pause()
+        promises = []
+
+        def send_without_end() -> None:
+            for number in range(1_000_000):  # not as a list: what was taken before the error is wanted
+                promise = producer.send_msg('human-messages', {'sender': 'red', 'contents': 'x' * 1000, 'number': number})
+                promises.append(promise)
+
+        with pytest.raises(UnreachableError, match='nothing was sent'):
+            send_without_end()
+        assert 1000 < len(promises) < 100_000
+        assert clients.pending(producer.get_producer()) == len(promises)
+        kafka.resume()
+        producer.flush(60)
+        assert all(promise.succeeded() for promise in promises)
+        producer.close()
+
+
+def test_a_slow_loop_gets_small_steps_and_a_quick_one_large_ones(kafka: Any, topic: str) -> None:
+    """A poll takes about as many records as the loop worked off in a second, so that a slow loop in a group does not miss its next poll."""
+    for number in range(2000):
+        producer.send_msg(topic, {'number': number})
+    producer.flush()
+    reader = get_consumer(topic, offset='earliest', timeout=5.0)
+    steps = []
+    while sum(steps) < 2000:
+        step = sum(map(len, reader.poll(1000).values()))
+        steps.append(step)
+        if len(steps) == 1:
+            time.sleep(step / 100)  # a hundredth of a second each
+    reader.close()
+    assert steps[0] == 500
+    assert 50 < steps[1] <= 100
+    assert max(steps[2:]) > 500
