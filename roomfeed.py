@@ -39,11 +39,10 @@ class Message:
     """A record as the page shows it: text is cut to a bounded length, and without control characters.
 
     Args:
-        number: counts what this room has read.
         time: seconds since 1970, by the record.
         sender: who spoke; of an alert, its type.
         why: what is wrong with the record; '' if it is well formed.
-        about: of an alert, what triggered it: its place (topic, partition, offset) if the alert tells, else sender and contents.
+        about: of an alert, what triggered it: (topic, partition, offset) if the alert tells, else sender and contents.
         mark: of a message, the type of the alert that it triggered.
         live: whether it came after the room had opened.
     """

@@ -26,28 +26,23 @@ A_TICK, BUSY, BACKLOG = 12, 4, 60  # bubbles drawn in one; if more than the back
 DRAWN = 200  # bubbles on the page
 DRAWN_REPLAY = 1600
 ALERTS = 40
+DRAWN_NOW = 'new Promise(done => setTimeout(done, 0))'
 STYLE = """
-body { --edge: rgba(128,128,128,.4) }
-.nicegui-content { padding: .5rem }
-.q-tab-panel { padding: .5rem 0 }
+.nicegui-content { padding: .5rem } .q-tab-panel { padding: .5rem 0 }
 .room { display: grid; grid-template-columns: minmax(0,1fr) minmax(0,1.2fr); gap: .6rem; width: 100%; height: calc(100dvh - 5.4rem) }
 .side { display: flex; flex-direction: column; gap: .3rem; min-height: 0; min-width: 0;
-  border: 1px solid var(--edge); border-radius: .5rem; padding: .5rem }
-.grow { flex: 1 1 0; min-height: 0; width: 100% }
-.scroll { overflow-y: auto; overscroll-behavior: contain }
+  border: 1px solid rgba(128,128,128,.4); border-radius: .5rem; padding: .5rem }
+.grow { flex: 1 1 0; min-height: 0; width: 100% } .scroll { overflow-y: auto; overscroll-behavior: contain }
 .end { display: flex; flex-direction: column-reverse }
-.chat .q-message { cursor: pointer }
-.chat .q-message-text { white-space: pre-wrap; overflow-wrap: anywhere; min-height: 0 }
+.chat .q-message { cursor: pointer } .chat .q-message-text { white-space: pre-wrap; overflow-wrap: anywhere; min-height: 0 }
 .code { font-family: monospace; white-space: pre-wrap; overflow-wrap: anywhere }
 .alert { cursor: pointer; border-left: 4px solid #c10015; padding-left: .5rem; margin: .2rem 0; overflow-wrap: anywhere }
+.chat .bubble { content-visibility: auto; contain-intrinsic-size: auto 78px }
+.plot { flex: none; width: 100% }
 .dim { opacity: .75; font-size: .85rem }
 .alerts { height: 20%; width: 100% }
-@media (max-width: 900px) {
-  .room { display: flex; flex-direction: column; height: auto }
-  .talk { height: calc(100dvh - 5.4rem) }
-  .wide { display: none }
-  .facts { height: 100dvh }
-}
+@media (max-width: 900px) { .room { display: flex; flex-direction: column; height: auto } .wide { display: none }
+  .talk { height: calc(100dvh - 5.4rem) } .facts { height: 100dvh } }
 """
 
 
@@ -88,7 +83,7 @@ class Page:
             self.counts = ui.label().classes('dim counts wide')
             ui.space()
             if room.link:
-                ui.button('Join', icon='qr_code', on_click=self._show_link).props('flat color=white').classes('join')
+                ui.button('Join', icon='qr_code', on_click=lambda: self.panels.show_link()).props('flat color=white').classes('join')
             turn = ui.button(icon='contrast', on_click=lambda: dark.set_value(not dark.value)).props('flat round dense color=white')
             turn.classes('contrast').tooltip('light or dark')
         with ui.element('div').classes('room'):
@@ -143,8 +138,8 @@ class Page:
                 self.ui.notify(problem, type='negative')
                 self.text.value = self.text.value or text
 
-    def tick(self) -> None:
-        """Draw what is new."""
+    async def tick(self) -> None:
+        """Draw what is new, and wait until the browser has: one that is slow gets fewer bubbles, not a longer queue."""
         fresh, missed = self.room.feed.since(self.number)
         self.number += missed
         self.pending += fresh
@@ -169,9 +164,14 @@ class Page:
             if message.number in self.shown:
                 self._paint(self.shown[message.number], message)
         self._draw_alerts()
+        with contextlib.suppress(TimeoutError):
+            await self.ui.run_javascript(DRAWN_NOW, timeout=5.0)
+        for message in batch:
+            if message.live and not self.replay:
+                self.panels.note_delay(time.time() - message.time)
 
     def _draw(self, batch: list[Message], limit: int) -> None:
-        now, mine = time.time(), self.name.value
+        mine = self.name.value
         with self.list:
             for message in batch:
                 bubble = self.ui.element('q-chat-message').classes('bubble')
@@ -181,8 +181,6 @@ class Page:
                 bubble.on('click', lambda _, m=message: self.panels.look(m.topic, m.partition, m.offset))
                 self._paint(bubble, message)
                 self.shown[message.number or -self.panels.next_number()] = bubble
-                if message.live and not self.replay:
-                    self.panels.note_delay(now - message.time, now)
         for number in list(self.shown)[: max(len(self.shown) - limit, 0)]:
             self.shown.pop(number).delete()
 
@@ -240,22 +238,12 @@ class Page:
         self.state.props(f'color={"negative" if trouble else "positive"}')
         self.lost.set_visibility(bool(trouble))
         self.lost.text = f'Kafka does not answer; it is tried again by itself. {trouble}'[:400]
+        browsers = sum(page.client.has_socket_connection for page in room.pages)
         rate = sum(feed.last_seconds(1)[0].senders.values())
-        self.counts.text = (
-            f'{feed.counted:,} messages since the room opened, {rate:,} a second · {feed.alert_total:,} alerts · {len(room.pages)} browsers'
-        )
+        browsing = f'{browsers} browser{"s" if browsers != 1 else ""}'
+        self.counts.text = f'{feed.counted:,} messages since the room opened, {rate:,} a second · {feed.alert_total:,} alerts · {browsing}'
         self.alert_count.text = f'{feed.alert_total:,} of them'
         left = f'drawing a sample: {self.left_out:,} not drawn, all counted' if self.left_out else 'every message is drawn'
         again = f'from the beginning: {self.replay.done:,} of {self.replay.total:,}' if self.replay else ''
         self.sampling.text = again or left
         self.panels.tell()
-
-    def _show_link(self) -> None:
-        import segno
-
-        with self.ui.dialog() as dialog, self.ui.card().classes('items-center'):
-            self.ui.image(segno.make(self.room.link, micro=False).svg_data_uri(scale=8, light='white')).style(
-                'width: min(70vw, 60vh)'
-            ).classes('qr')
-            self.ui.label(self.room.link).classes('code link')
-        dialog.open()

@@ -6,6 +6,7 @@ The one idea to take away: everything shown here, anybody may ask Kafka for; it 
 import datetime
 import itertools
 import statistics
+import time
 from collections import Counter, deque
 from typing import Any
 
@@ -23,6 +24,7 @@ GROUP_COLUMNS = ('group', 'state', 'member', 'topic', 'partition', 'committed', 
 TEXT_COLUMNS = ('topic', 'group', 'state', 'member', 'last key')
 SPAN = 60  # seconds that the plots show
 TOP = 10
+GREY = '#888'  # is read on white and on black
 
 
 def hexdump(data: bytes, most: int = 512) -> str:
@@ -89,10 +91,11 @@ class Panels:
         """A number for a bubble that has none of its own."""
         return next(self._numbers)
 
-    def note_delay(self, seconds: float, now: float) -> None:
+    def note_delay(self, seconds: float) -> None:
         """Remember how long a message took from its record's timestamp to its bubble."""
-        if not self.delays or self.delays[-1][0] != int(now):
-            self.delays.append((int(now), []))
+        now = int(time.time())
+        if not self.delays or self.delays[-1][0] != now:
+            self.delays.append((now, []))
         self.delays[-1][1].append(seconds)
 
     def _table(self, title: str, columns: tuple[str, ...]) -> Any:
@@ -119,10 +122,12 @@ class Panels:
 
     def _build_plots(self) -> None:
         ui = self.ui
-        self.by_sender = ui.echart(_options('messages a second, by sender (the ten who say most)')).classes('plot').style('height: 15rem')
+        self.by_sender = ui.echart(_options('messages a second, by sender')).classes('plot').style('height: 15rem')
         self.by_alert = ui.echart(_options('alerts a second')).classes('plot').style('height: 11rem')
         self.by_delay = ui.echart(_options('delay in ms')).classes('plot').style('height: 13rem')
-        ui.label('Delay: from the timestamp in the record to its bubble, by the clocks of its sender and of this server.').classes('dim')
+        ui.label('Delay: from the timestamp in the record to its bubble and back, by the clocks of its sender and of this server.').classes(
+            'dim'
+        )
 
     def _build_teach(self) -> None:
         ui, self.buttons = self.ui, []
@@ -159,6 +164,17 @@ class Panels:
                 self.ui.label(name).classes('dim')
                 self.ui.label(text).classes(f'code pair-{name.replace(" ", "-")}')
         self.dialog.open()
+
+    def show_link(self) -> None:
+        """Show the room's address as a code for phones."""
+        import segno
+
+        with self.ui.dialog() as dialog, self.ui.card().classes('items-center'):
+            self.ui.image(segno.make(self.room.link, micro=False).svg_data_uri(scale=8, light='white')).style(
+                'width: min(70vw, 60vh)'
+            ).classes('qr')
+            self.ui.label(self.room.link).classes('code link')
+        dialog.open()
 
     def tell(self) -> None:
         """Bring the panel that is open up to date."""
@@ -204,9 +220,10 @@ def _when(seconds: float) -> str:
 
 def _options(title: str) -> dict[str, Any]:
     return {
-        'title': {'text': title, 'textStyle': {'fontSize': 13}},
-        'legend': {'top': 22, 'type': 'scroll'},
-        'grid': {'left': 45, 'right': 10, 'top': 55, 'bottom': 25},
+        'title': {'text': title, 'textStyle': {'fontSize': 13, 'color': GREY}},
+        'legend': {'top': 0, 'right': 0, 'width': '55%', 'type': 'scroll', 'textStyle': {'color': GREY}, 'pageTextStyle': {'color': GREY}},
+        'grid': {'left': 50, 'right': 10, 'top': 35, 'bottom': 25},
+        'textStyle': {'color': GREY},
         'tooltip': {'trigger': 'axis', 'renderMode': 'richText'},
         'animation': False,
         'xAxis': {'type': 'category', 'data': []},
