@@ -36,7 +36,7 @@ room: $(VENV)/room  ## the chat room as a web page
 	@$(RUN) -m room
 
 .PHONY: exercise
-exercise: $(VENV)/learner  ## one exercise of the workshop, checked: make exercise N=5 (without N: the list)
+exercise: $(VENV)/dev  ## one exercise of the workshop, checked: make exercise N=5 (without N: the list)
 	@$(RUN) -m exercises $(N)
 
 .PHONY: test

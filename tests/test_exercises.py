@@ -1,0 +1,91 @@
+"""The exercises: red as shipped, with a message that helps; green with the solutions that lie beside them."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+EXERCISES = sorted((ROOT / 'exercises').glob('step*.py'))
+SOLUTIONS = ROOT / 'exercises' / 'solutions'
+
+# What each says as it is shipped: words that name the next thing to do.
+HINTS = {
+    1: 'Call send_msg(topic=topic',
+    2: "say offset='earliest', or offset=-n",
+    3: "Read with offset='earliest' and a timeout",
+    4: 'Call send_msg(topic=topic, value={...}, key=...)',
+    5: "Look at message['contents'], and return a text",
+    6: 'Return ThrottlingAlertService(monitor_topic=topic',
+    7: 'Call self.emit_alert(message) for them',
+    8: 'In on_message, call self.send(self.topic',
+}
+
+
+def number(path: Path) -> int:
+    """The step of an exercise."""
+    return int(path.stem[4])
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """What `make exercise` runs."""
+    return subprocess.run([sys.executable, '-m', 'exercises', *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
+def test_there_is_one_for_each_step() -> None:
+    """Steps 1 to 8 have one exercise each, and each one has a solution and a hint."""
+    assert [number(path) for path in EXERCISES] == list(range(1, 9)) == list(HINTS)
+    assert sorted(path.name for path in SOLUTIONS.glob('*.py')) == [path.name for path in EXERCISES]
+
+
+def test_all_are_red_as_shipped_and_green_when_solved(kafka: Any, tmp_path: Path) -> None:
+    """Each check fails with its hint on the exercise as shipped, and passes with the solution in its place."""
+    for path in EXERCISES:
+        source = path.read_text(encoding='utf-8')
+        solution = (SOLUTIONS / path.name).read_text(encoding='utf-8')
+        (tmp_path / f'{path.stem}_shipped.py').write_text(source, encoding='utf-8')
+        (tmp_path / f'{path.stem}_solved.py').write_text(f'{source}\n\n{solution}', encoding='utf-8')
+    files = [str(path) for path in sorted(tmp_path.glob('step*.py'))]
+    command = [sys.executable, '-m', 'pytest', '-c', str(ROOT / 'pyproject.toml'), '-p', 'conftest', '-p', 'no:cacheprovider']
+    result = subprocess.run(
+        [*command, f'--rootdir={tmp_path}', '--tb=short', '-v', *files], cwd=ROOT, capture_output=True, text=True, timeout=110
+    )
+    for path in EXERCISES:
+        assert re.search(rf'{path.stem}_solved.py::test_\w+ PASSED', result.stdout), result.stdout
+        assert re.search(rf'{path.stem}_shipped.py::test_\w+ FAILED', result.stdout), result.stdout
+        assert HINTS[number(path)] in result.stdout
+
+
+def test_solutions_are_no_more_than_the_exercise_asks() -> None:
+    """A solution defines what its exercise left open, and nothing else; it cannot replace the check."""
+    for path in EXERCISES:
+        names = [
+            {node.name for node in ast.parse(file.read_text(encoding='utf-8')).body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+            for file in (path, SOLUTIONS / path.name)
+        ]
+        assert {name for name in names[0] if not name.startswith('test_')} == names[1]
+
+
+def test_a_red_exercise_tells_the_task_and_what_is_missing(kafka: Any) -> None:
+    """`make exercise N=2`, nothing written yet: the task, one hint, no traceback, no solution; the exit status is 1."""
+    result = run('2')
+    assert result.returncode == 1
+    assert 'Read what was said before you came.' in result.stdout
+    assert HINTS[2] in result.stdout
+    assert 'Traceback' not in result.stdout
+    assert 'for msg in get_consumer' not in result.stdout
+    assert len(result.stdout.splitlines()) < 20, result.stdout
+
+
+@pytest.mark.parametrize(('arguments', 'status'), [((), 0), (('9',), 2), (('five',), 2)])
+def test_without_a_number_they_are_listed(arguments: tuple[str, ...], status: int) -> None:
+    """`make exercise` lists them with their first lines; a number that is none is told."""
+    result = run(*arguments)
+    assert result.returncode == status
+    for path in EXERCISES:
+        assert f'{number(path)}  exercises/{path.name}' in result.stdout
+    assert ('There is no exercise' in result.stdout) == bool(status)
