@@ -201,9 +201,7 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
         self.producer.begin_transaction()
         for message in self._out:
             self.producer.send(**message)
-        if offsets:
-            self.producer.send_offsets_to_transaction(offsets, self.consumer.group_metadata())
-        self.producer.commit_transaction()
+        clients.commit(self.producer, offsets, self.consumer.group_metadata(), PATIENCE)
         told, self._alerts = self._alerts, []
         self._out.clear()
         self._uncommitted.clear()
