@@ -170,6 +170,8 @@ class Service:
                     self.on_message(record)
                     self._next[place] = record.offset + 1
                     done += 1
+            else:
+                self._next |= {place: consumer.position(place) for place in batch}  # past what could not be read, too
         finally:
             try:
                 self._settle(batch.keys() & self._next.keys())
@@ -178,9 +180,8 @@ class Service:
                 raise
             finally:
                 for place, records in batch.items():
-                    stands = max(self._next.get(place, 0), records[0].offset)
-                    if stands <= records[-1].offset:
-                        consumer.seek(place, stands)
+                    if records and self._next.get(place, 0) <= records[-1].offset:
+                        consumer.seek(place, max(self._next.get(place, 0), records[0].offset))
         return done
 
     def _settle(self, places: set[TopicPartition]) -> None:

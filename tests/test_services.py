@@ -85,6 +85,16 @@ def test_what_was_not_acknowledged_is_not_committed(topic: str, say: Say) -> Non
     assert committed(topic, 'unlucky') == 1
 
 
+def test_what_cannot_be_read_stops_no_service(topic: str, say: Say) -> None:
+    """A message that breaks the schema is passed by, and committed as done, wherever it stands."""
+    for number in range(2):
+        send_msg(topic, {'some': 'dict'}, block=True)
+        assert Noting(topic, group_id='notes', offset='earliest').run(timeout=0.3) == number
+        assert committed(topic, 'notes') == 2 * number + 1
+        say('red', 'hello')
+    assert Noting(topic, group_id='notes').run(timeout=0.3) == 1
+
+
 def test_a_count_is_exact(topic: str, say: Say) -> None:
     """run(count=...) takes no record more; the next run goes on behind."""
     for number in range(5):
