@@ -68,6 +68,8 @@ def get_consumer(
         made = ChatConsumer(schema=schema, dead_letter_topic=dead_letter_topic, **known)
     except kafka.errors.KafkaTimeoutError as error:
         raise diagnosis.explain(known, error) from error
+    except MessageError:
+        raise
     except clients.REFUSALS as error:
         raise diagnosis.refused(error) from error
     try:
