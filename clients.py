@@ -7,25 +7,25 @@ The one idea to take away: measure first. Each of these was the largest item of 
 
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import kafka
 import kafka.errors
 from kafka import TopicPartition
-from kafka.consumer.fetcher import ConsumerRecord, Fetcher
 from kafka.partitioner import DefaultPartitioner
-from kafka.record.util import decode_varint
 
 import diagnosis
+import repairs
 import settings
 
-__all__ = ['REFUSALS', 'Flow', 'KeyPartitioner', 'QuickRecords', 'abandon', 'commit', 'make_producer', 'pending']
+__all__ = ['REFUSALS', 'Flow', 'KeyPartitioner', 'abandon', 'commit', 'make_producer', 'pending']
 
 REFUSALS = (kafka.errors.KafkaConfigurationError, ValueError, AssertionError, RuntimeError)  # options that do not fit together
 BULK_GAP = 0.0005  # seconds: sends closer than this are bulk, and may wait for company
 BULK_LINGER_MS = 20
 ROOM = 64 * 2**20  # bytes of messages and their promises that may wait for acknowledgement
+PLAIN = 100_000  # bytes: a message that is larger may be too large
+KEYS = 100_000  # whose partitions are remembered
 WEIGH_EVERY = 4 * 2**20
 FUTURE_BYTES = 1000  # what a promise takes
 FIRST_STEPS_MS = 5  # between the tries of a new client to learn about its cluster; 100 by default
@@ -69,6 +69,7 @@ def make_producer(options: settings.Options, knock: bool = True) -> Any:
         raise diagnosis.refused(error) from error
     # net/manager.py of kafka-python 3.0 does not hand retry_backoff_ms on: without this the first send takes 100 ms more.
     producer._metadata.config['retry_backoff_ms'] = FIRST_STEPS_MS
+    repairs.repair(producer)
     return producer
 
 
@@ -82,6 +83,7 @@ class Flow:
     def __init__(self, producer: Any, lingers: bool) -> None:
         self.producer = producer
         self._batching = producer._accumulator.config if lingers else {}
+        self._places: dict[tuple[str, bytes], tuple[TopicPartition, int]] = {}
         self._last = 0.0
         self._unweighed = 0
 
@@ -102,6 +104,23 @@ class Flow:
         if self._unweighed > WEIGH_EVERY:
             self._unweighed = 0
             self._wait_for_room()
+
+    def send(self, topic: str, value: bytes, key: Any, headers: Any, timestamp_ms: int | None) -> Any:
+        """As ``KafkaProducer.send``; for the usual message by a shorter way, to the same place."""
+        producer = self.producer
+        places = producer._metadata._partitions.get(topic)
+        if not (places and key.__class__ is bytes and headers is None and len(key) + len(value) < PLAIN and not producer._closed):
+            return producer.send(topic, value, key, None if headers is None else list(headers), None, timestamp_ms)
+        known = self._places.get((topic, key))
+        if known is None or known[1] != len(places):
+            partition = producer._partition(topic, None, key, value, key, value)
+            known = self._places[topic, key] = TopicPartition(topic, partition), len(places)
+            if len(self._places) > KEYS:
+                self._places.clear()
+        future, full, new, _ = producer._accumulator.append(known[0], timestamp_ms, key, value, ())
+        if full or new:
+            producer._sender.wakeup()
+        return future
 
     def _wait_for_room(self) -> None:
         if threading.current_thread().name.startswith('kafka-'):
@@ -147,107 +166,3 @@ def abandon(producer: Any) -> None:
     producer._closed = True
     producer._unregister_cleanup()
     producer._sender.initiate_close()
-
-
-class QuickRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
-    """kafka-python's reader of fetched records, at half the cost: one function a batch instead of ten calls a record.
-
-    What is rare (control records, given up transactions, old formats, headers) is left to the original.
-    """
-
-    def _unpack_records(self, tp: TopicPartition, records: Any, keys: Any, values: Any) -> Iterator[Any]:
-        while (batch := records.next_batch()) is not None:
-            if batch.magic != 2 or batch.is_control_batch or self.aborted_transactions or self.aborted_producer_ids:
-                try:
-                    yield from super()._unpack_records(tp, _Only(batch), keys, values)
-                except _DoneError:
-                    pass
-            else:
-                yield from self._unpack(tp, batch, keys, values)
-            if batch.magic == 2:
-                self.next_fetch_offset = batch.next_offset
-        self.drain()
-
-    def _unpack(self, tp: TopicPartition, batch: Any, keys: Any, values: Any) -> Iterator[Any]:  # noqa: C901 - calls are what it saves
-        topic, partition = tp
-        if self.check_crcs and not batch.validate_crc():
-            raise kafka.errors.CorruptRecordError(
-                f'{topic}, partition {partition}: the batch at {batch.base_offset} is not what was written.'
-            )
-        batch._maybe_uncompress()
-        data, pos = bytes(batch._buffer), batch._pos
-        base, sent, kind, epoch = batch.base_offset, batch.first_timestamp, batch.timestamp_type, batch.leader_epoch
-        appended = batch.max_timestamp if kind == batch.LOG_APPEND_TIME else None
-        read_key, read_value, record, make = keys.deserialize, values.deserialize, ConsumerRecord, tuple.__new__
-        self.leader_epoch = epoch
-        self.bytes_read += len(data)
-        self.records_read += batch.records_count
-        try:
-            for _ in range(batch.records_count):
-                begin = pos
-                # Five numbers, each of one byte or two as a rule: see "Record" in Kafka's protocol guide for their order.
-                if (low := data[pos]) & 1 == 0 and (high := data[pos + 1]) < 128 <= low:
-                    size, pos = (low & 127 | high << 7) >> 1, pos + 2
-                else:
-                    size, pos = decode_varint(data, pos)
-                end = pos + size
-                pos += 1  # attributes
-                if not (low := data[pos]) & 129:
-                    later, pos = low >> 1, pos + 1
-                else:
-                    later, pos = decode_varint(data, pos)
-                if (low := data[pos]) & 1 == 0 and (high := data[pos + 1]) < 128 <= low:
-                    offset, pos = base + ((low & 127 | high << 7) >> 1), pos + 2
-                else:
-                    offset, pos = decode_varint(data, pos)
-                    offset += base
-                if not (low := data[pos]) & 129:
-                    size, pos = low >> 1, pos + 1
-                else:
-                    size, pos = decode_varint(data, pos)
-                key = None
-                if (key_size := size) >= 0:
-                    key, pos = data[pos : pos + size], pos + size
-                if (low := data[pos]) & 1 == 0 and (high := data[pos + 1]) < 128 <= low:
-                    size, pos = (low & 127 | high << 7) >> 1, pos + 2
-                else:
-                    size, pos = decode_varint(data, pos)
-                value = None
-                if (value_size := size) >= 0:
-                    value, pos = data[pos : pos + size], pos + size
-                headers, headers_size = [], -1
-                if data[pos]:
-                    batch._pos = begin
-                    headers = batch._read_msg().headers
-                    headers_size = sum(len(name.encode()) + len(content or b'') for name, content in headers)
-                    pos = end - 1
-                pos += 1
-                if pos != end or end > len(data):
-                    raise IndexError
-                self.next_fetch_offset = offset + 1
-                sizes = key_size, value_size, headers_size
-                key, value = read_key(topic, headers, key), read_value(topic, headers, value)
-                when = sent + later if appended is None else appended
-                yield make(record, (topic, partition, epoch, offset, when, kind, key, value, headers, None, *sizes))
-        except IndexError as error:
-            raise kafka.errors.CorruptRecordError(f'{topic}, partition {partition}: the batch at {base} breaks off.') from error
-        if pos != len(data):
-            raise kafka.errors.CorruptRecordError(
-                f'{topic}, partition {partition}: the batch at {base} has {len(data) - pos} bytes too many.'
-            )
-
-
-class _DoneError(Exception):
-    """A batch has been read."""
-
-
-class _Only:
-    """One batch, for the original reader, which would take the end of its source for the end of all."""
-
-    def __init__(self, batch: Any) -> None:
-        self.batches = [batch]
-
-    def next_batch(self) -> Any:
-        if not self.batches:
-            raise _DoneError
-        return self.batches.pop()

@@ -20,6 +20,7 @@ import kafka.errors
 
 import clients
 import diagnosis
+import repairs
 import settings
 from errors import AccessError, DeliveryError, MessageError, UnreachableError
 from schemas import encode, validate
@@ -135,14 +136,8 @@ def send_msg(
     flow = state.flow or _get_flow()
     try:
         flow.admit(len(data), block)
-        future = flow.producer.send(
-            wire_topic,
-            data,
-            key.encode() if isinstance(key, str) else key,
-            None if headers is None else list(headers),
-            None,
-            None if timestamp is None else int(timestamp * 1000),
-        )
+        when = None if timestamp is None else int(timestamp * 1000)
+        future = flow.send(wire_topic, data, key.encode() if isinstance(key, str) else key, headers, when)
     except kafka.errors.KafkaTimeoutError as error:
         raise _unanswered(topic, error) from error
     except (TypeError, ValueError, OverflowError, kafka.errors.MessageSizeTooLargeError) as error:
@@ -240,7 +235,7 @@ def close(timeout: float = 10.0) -> None:
                 unanswered = clients.pending(producer)
         lost = _state.lost + unanswered
         if producer is not None:
-            producer.close(timeout=1)
+            repairs.close(producer)
         _state = _State()
     if lost:
         print(f'{lost} message(s) could not be delivered: Kafka did not acknowledge them.', file=sys.stderr)
