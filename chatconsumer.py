@@ -19,10 +19,11 @@ import kafka
 from kafka import OffsetAndMetadata, TopicPartition
 from kafka.serializer import Deserializer
 
-from clients import FIRST_STEPS_MS, QuickRecords
+from clients import FIRST_STEPS_MS
 from deadletters import forward
 from errors import AccessError, ClosedError
 from schemas import Malformed, decode, printable
+from unpacking import QuickRecords
 
 __all__ = ['ChatConsumer']
 
