@@ -6,6 +6,7 @@ last ``KEPT``; whoever wants an older one asks Kafka again (``roomlog.py``).
 The one idea to take away: the log is the memory. A page needs none of its own, so it can be closed and opened again.
 """
 
+import re
 import threading
 import time
 from collections import Counter, deque
@@ -16,15 +17,14 @@ from itertools import islice
 from typing import Any
 
 import kafka
-import kafka.errors
 from kafka import TopicPartition
 
 import diagnosis
 import settings
-from errors import ChatError
+from roomguard import Worker
 from schemas import Alert, HumanMessage, Malformed, decode, printable
 
-__all__ = ['Feed', 'Message', 'Second', 'open_consumer', 'read_record']
+__all__ = ['Feed', 'Message', 'Second', 'open_consumer', 'read_record', 'seconds_of']
 
 KEPT = 1000  # messages in memory
 HISTORY = 200  # messages of each partition that are read when the room opens
@@ -32,6 +32,8 @@ SECONDS = 90  # of counts, for the plots
 SENDERS = 500  # counted apart within a second; all others together
 SHOWN = 2000  # characters of a message
 RETRY = 1.0
+LAST_SECOND = 253_000_000_000.0  # in the year 9987
+PLACE = re.compile(rb'([a-zA-Z0-9._-]+)/(\d{1,9})/(\d{1,18})')  # how our services say which message an alert is about
 
 
 @dataclass(slots=True)
@@ -72,7 +74,7 @@ class Second:
 def read_record(record: Any, schema: Any) -> Message:
     """A raw record as a Message; one that is no ``schema`` says why, and shows its bytes."""
     value = decode(record.value, schema)
-    place = (record.topic, record.partition, record.offset, max(record.timestamp, 0) / 1000)
+    place = (record.topic, record.partition, record.offset, seconds_of(record))
     if isinstance(value, Malformed):
         raw = (record.value or b'')[:SHOWN].decode('utf-8', 'backslashreplace')
         return Message(0, *place, 'malformed', printable(raw), printable(value.why))
@@ -83,11 +85,14 @@ def read_record(record: Any, schema: Any) -> Message:
     return Message(0, *place, printable(value['sender'][:80]), printable(value['contents'][:SHOWN]))
 
 
+def seconds_of(record: Any) -> float:
+    """A record's timestamp in seconds since 1970, within what a calendar knows: senders set it as they like."""
+    return float(min(max(record.timestamp, 0) / 1000, LAST_SECOND))
+
+
 def _place(headers: Any) -> tuple[str, int, int] | None:
-    """Where the message stands that triggered an alert: our services say so in a header, ``topic/partition/offset``."""
-    topic, _, numbers = dict(headers).get('triggered-by', b'').decode('utf-8', 'replace').partition('/')
-    partition, _, offset = numbers.partition('/')
-    return (topic, int(partition), int(offset)) if partition.isdecimal() and offset.isdecimal() else None
+    found = PLACE.fullmatch(dict(headers).get('triggered-by') or b'')
+    return (found[1].decode(), int(found[2]), int(found[3])) if found else None
 
 
 def _names(message: Message) -> tuple[tuple[Any, ...], ...]:
@@ -99,26 +104,17 @@ def _last(messages: deque[Message], count: int) -> list[Message]:
 
 
 def open_consumer(**options: Any) -> Any:
-    """A KafkaConsumer of raw bytes, without a group.
-
-    Raises:
-        UnreachableError: no Kafka there.
-    """
+    """A KafkaConsumer of raw bytes, without a group; UnreachableError if there is no Kafka."""
     known = settings.client_options('consumer', **{'group_id': None, 'auto_offset_reset': 'earliest', **options})
     diagnosis.require_listener(known)
     return kafka.KafkaConsumer(**known)
 
 
-class Feed:
-    """Reads messages and alerts in a thread of its own from ``start()`` to ``stop()``; survives the loss of Kafka.
-
-    Args:
-        topic: where people talk.
-        alert_topic: where services report.
-        clock: tells seconds since 1970.
-    """
+class Feed(Worker):
+    """Reads messages and alerts in a thread of its own from ``start()`` to ``stop()``; survives the loss of Kafka."""
 
     def __init__(self, topic: str = 'human-messages', alert_topic: str = 'alerts', clock: Callable[[], float] = time.time) -> None:
+        super().__init__()
         self.topic, self.alert_topic, self.clock = topic, alert_topic, clock
         self.trouble = 'not connected yet'
         self.total = self.counted = self.alert_total = 0
@@ -132,23 +128,11 @@ class Feed:
         self._early: dict[tuple[Any, ...], Message] = {}
         self._next: dict[TopicPartition, int] = {}
         self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name='room-feed', daemon=True)
-
-    def start(self) -> None:
-        """Begin to read."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End; returns when the thread has."""
-        self._stop.set()
-        self._thread.join(5.0)
 
     def since(self, number: int) -> tuple[list[Message], int]:
         """What came behind the message of that number, as far as it is kept, and how many that were altogether."""
         with self._lock:
-            missed = self.total - number
-            return _last(self._messages, missed), missed
+            return _last(self._messages, self.total - number), self.total - number
 
     def marks_since(self, number: int) -> tuple[list[Message], int]:
         """Messages that triggered an alert, behind the mark of that number, and the number of the last one."""
@@ -167,14 +151,15 @@ class Feed:
             now = int(self.clock())
             return [known.get(each) or Second(each, Counter()) for each in range(now - count, now)]
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
+    def run(self) -> None:
+        """Work until stopped."""
+        while not self.ending.is_set():
             try:
                 with closing(open_consumer(metadata_max_age_ms=3000, max_poll_records=2000)) as consumer:
                     self._read(consumer)
-            except (ChatError, kafka.errors.KafkaError, OSError) as error:
-                self.trouble = str(error)
-                self._stop.wait(RETRY)
+            except Exception as error:  # noqa: BLE001 - whatever it is: the page says so, and it is tried again
+                self.trouble = str(error) or type(error).__name__
+                self.ending.wait(RETRY)
 
     def _read(self, consumer: Any) -> None:
         names = {settings.topic_name(self.topic): HumanMessage, settings.topic_name(self.alert_topic): Alert}
@@ -182,7 +167,7 @@ class Feed:
         ends = self._assign(consumer, names)
         history: list[tuple[Any, Any]] = []
         deadline, checked = time.monotonic() + 5.0, time.monotonic()
-        while not self._stop.is_set():
+        while not self.ending.is_set():
             batch = [record for records in consumer.poll(timeout_ms=100).values() for record in records]
             for record in batch:
                 self._next[TopicPartition(record.topic, record.partition)] = record.offset + 1

@@ -25,7 +25,7 @@ from urllib.parse import parse_qs
 from schemas import printable
 from simulators import ADJECTIVES, NOUNS
 
-__all__ = ['Door', 'Helper', 'Limits', 'address_of_this_machine', 'is_local', 'pass_phrase', 'run_until_closed']
+__all__ = ['Door', 'Helper', 'Limits', 'Worker', 'address_of_this_machine', 'is_local', 'pass_phrase', 'run_until_closed']
 
 COOKIE = 'room'
 VISITORS = 2000  # that are remembered by the limits
@@ -58,6 +58,26 @@ def is_local(address: str | None) -> bool:
         return ipaddress.ip_address(address or '').is_loopback
     except ValueError:
         return address == 'localhost'
+
+
+class Worker:
+    """A thread that works from ``start()`` to ``stop()``: a child's ``run`` goes on until ``ending`` is set."""
+
+    def __init__(self) -> None:
+        self.ending = threading.Event()
+        self._thread = threading.Thread(target=self.run, name=type(self).__name__, daemon=True)
+
+    def run(self) -> None:
+        """Work until stopped."""
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; returns when the thread has."""
+        self.ending.set()
+        self._thread.join(5.0)
 
 
 class Limits:

@@ -22,6 +22,7 @@ import diagnosis
 import settings
 from errors import AccessError, ChatError, MessageError
 from roomfeed import Message, open_consumer, read_record
+from roomguard import Worker
 from schemas import HumanMessage, printable
 
 __all__ = ['Replay', 'Snapshot', 'Watch', 'look']
@@ -46,7 +47,7 @@ class Snapshot:
     left_out: int = 0
 
 
-class Watch:
+class Watch(Worker):
     """Looks at the cluster twice a second from ``start()`` to ``stop()``; survives the loss of Kafka.
 
     ``snapshot`` is the latest; ``rebalances`` holds ``(time, text)`` of each change in who reads what, latest last;
@@ -54,6 +55,7 @@ class Watch:
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        super().__init__()
         self.clock = clock
         self.snapshot = Snapshot()
         self.rebalances: deque[tuple[float, str]] = deque(maxlen=30)
@@ -62,31 +64,21 @@ class Watch:
         self._ends: deque[tuple[float, dict[TopicPartition, int]]] = deque(maxlen=5)
         self._assigned: dict[str, dict[str, list[str]]] = {}
         self._first = True
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name='room-watch', daemon=True)
 
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End; returns when the thread has."""
-        self._stop.set()
-        self._thread.join(5.0)
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
+    def run(self) -> None:
+        """Work until stopped."""
+        while not self.ending.is_set():
             try:
                 options = settings.client_options('admin', request_timeout_ms=2000, bootstrap_timeout_ms=2000)
                 diagnosis.require_listener(options, timeout=2.0)
                 with closing(KafkaAdminClient(**options)) as admin:
-                    while not self._stop.is_set():
+                    while not self.ending.is_set():
                         self.snapshot = self._look(admin)
                         self.seen, self.trouble = time.monotonic(), ''
-                        self._stop.wait(PERIOD)
-            except (ChatError, kafka.errors.KafkaError, OSError) as error:
-                self.trouble = printable(error)
-                self._stop.wait(PERIOD)
+                        self.ending.wait(PERIOD)
+            except Exception as error:  # noqa: BLE001 - whatever it is: the page says so, and it is tried again
+                self.trouble = printable(error) or type(error).__name__
+                self.ending.wait(PERIOD)
 
     def _look(self, admin: Any) -> Snapshot:
         topics = sorted((each for each in admin.describe_topics() if not each['is_internal']), key=lambda each: str(each['name']))

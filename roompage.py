@@ -14,7 +14,7 @@ from typing import Any
 
 from roomfeed import HISTORY, Message
 from roomlog import Replay
-from roompanels import Panels
+from roompanels import Panels, show_link
 from schemas import printable
 
 __all__ = ['LONGEST', 'Page']
@@ -83,7 +83,7 @@ class Page:
             self.counts = ui.label().classes('dim counts wide')
             ui.space()
             if room.link:
-                ui.button('Join', icon='qr_code', on_click=lambda: self.panels.show_link()).props('flat color=white').classes('join')
+                ui.button('Join', icon='qr_code', on_click=lambda: show_link(room.link)).props('flat color=white').classes('join')
             turn = ui.button(icon='contrast', on_click=lambda: dark.set_value(not dark.value)).props('flat round dense color=white')
             turn.classes('contrast').tooltip('light or dark')
         with ui.element('div').classes('room'):

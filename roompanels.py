@@ -13,11 +13,12 @@ from typing import Any
 import kafka.errors
 
 from errors import ChatError
+from roomfeed import seconds_of
 from roomguard import is_local
 from roomlog import look
 from schemas import HumanMessage, Malformed, decode, printable
 
-__all__ = ['Panels', 'describe', 'hexdump']
+__all__ = ['Panels', 'describe', 'hexdump', 'show_link']
 
 TOPIC_COLUMNS = ('topic', 'partition', 'begin', 'end', 'rate', 'leader', 'replicas', 'last key')
 GROUP_COLUMNS = ('group', 'state', 'member', 'topic', 'partition', 'committed', 'end', 'lag')
@@ -41,7 +42,7 @@ def hexdump(data: bytes, most: int = 512) -> str:
 def describe(record: Any) -> list[tuple[str, str]]:
     """A record of raw bytes as pairs of name and text: where it stands, when, its key, headers, bytes, and what they mean."""
     value = decode(record.value, HumanMessage)
-    when = datetime.datetime.fromtimestamp(max(record.timestamp, 0) / 1000, datetime.UTC).isoformat(timespec='milliseconds')
+    when = datetime.datetime.fromtimestamp(seconds_of(record), datetime.UTC).isoformat(timespec='milliseconds')
     kind = 'set by the sender' if record.timestamp_type == 0 else 'set by the broker'
     headers = '\n'.join(f'{printable(name)}: {content!r:.200}' for name, content in record.headers[:20])
     meaning = (
@@ -59,6 +60,17 @@ def describe(record: Any) -> list[tuple[str, str]]:
         ('read as', meaning),
         ('bytes', 'none: a tombstone' if record.value is None else f'{len(record.value):,}\n{hexdump(record.value)}'),
     ]
+
+
+def show_link(link: str) -> None:
+    """Show an address as a code for phones, and as text."""
+    import segno
+    from nicegui import ui
+
+    with ui.dialog() as dialog, ui.card().classes('items-center'):
+        ui.image(segno.make(link, micro=False).svg_data_uri(scale=8, light='white')).style('width: min(70vw, 60vh)').classes('qr')
+        ui.label(link).classes('code link')
+    dialog.open()
 
 
 class Panels:
@@ -164,17 +176,6 @@ class Panels:
                 self.ui.label(name).classes('dim')
                 self.ui.label(text).classes(f'code pair-{name.replace(" ", "-")}')
         self.dialog.open()
-
-    def show_link(self) -> None:
-        """Show the room's address as a code for phones."""
-        import segno
-
-        with self.ui.dialog() as dialog, self.ui.card().classes('items-center'):
-            self.ui.image(segno.make(self.room.link, micro=False).svg_data_uri(scale=8, light='white')).style(
-                'width: min(70vw, 60vh)'
-            ).classes('qr')
-            self.ui.label(self.room.link).classes('code link')
-        dialog.open()
 
     def tell(self) -> None:
         """Bring the panel that is open up to date."""
