@@ -28,7 +28,7 @@ class Rig:
 
         self.servers = servers
         self.environment = {**os.environ, 'KAFKA_BOOTSTRAP_SERVERS': servers, 'WORKSHOP_ENV_FILE': '', 'PYTHONWARNINGS': 'ignore'}
-        self._admin = AdminClient({'bootstrap.servers': servers})
+        self._admin = AdminClient({'bootstrap.servers': servers, 'log_level': 2})
 
     def topic(self, name: str, partitions: int = 1) -> str:
         """A topic that nobody has used."""
@@ -53,7 +53,7 @@ class Rig:
         """What fills topics: it is never measured."""
         from confluent_kafka import Producer
 
-        return Producer({'bootstrap.servers': self.servers, 'linger.ms': 0, 'queue.buffering.max.messages': 2_000_000})
+        return Producer({'bootstrap.servers': self.servers, 'log_level': 2, 'linger.ms': 0, 'queue.buffering.max.messages': 2_000_000})
 
     def fill(self, topic: str, messages: Sequence[dict[str, str]]) -> None:
         """Put messages on a topic, keyed by their senders."""
@@ -67,7 +67,9 @@ class Rig:
         """A consumer of what a service says; it sees committed records only."""
         from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-        consumer = Consumer({'bootstrap.servers': self.servers, 'group.id': 'observer', 'isolation.level': 'read_committed'})
+        consumer = Consumer(
+            {'bootstrap.servers': self.servers, 'log_level': 2, 'group.id': 'observer', 'isolation.level': 'read_committed'}
+        )
         consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in range(partitions)])
         return consumer
 
@@ -93,12 +95,12 @@ class Rig:
         return self.result(self.start(*arguments))
 
     @contextlib.contextmanager
-    def service(self, *arguments: object) -> Iterator[dict[str, Any]]:
+    def service(self, *arguments: object) -> Iterator[tuple[dict[str, Any], list[subprocess.Popen[str]]]]:
         """Run a service while the block watches it, then end it with Ctrl-C; the dict is what it printed."""
         result: dict[str, Any] = {}
         job = self.start('throttle', *arguments)
         try:
-            yield result
+            yield result, [job]
             job.send_signal(signal.SIGINT)
             result |= self.result(job)
         finally:
@@ -118,8 +120,8 @@ class Rig:
         topic, alerts = self.topic('monitored'), self.topic('alerts')
         self.fill(topic, messages)
         observer = self.observe(alerts)
-        with self.service(client, topic, alerts, f'group-{topic}' if group else '', 100) as result:
-            end = collect(observer, wanted + 1, TIMEOUT)[-1][1]
+        with self.service(client, topic, alerts, f'group-{topic}' if group else '', 100) as (result, jobs):
+            end = collect(observer, wanted + 1, jobs)[-1][1]
         observer.close()
         self.remove(topic, alerts)
         return result | {'seconds': end - result['began'], 'count': len(messages), 'alerts': wanted + 1}
@@ -155,13 +157,16 @@ class Rig:
         return found
 
 
-def collect(observer: Any, count: int, timeout: float) -> list[tuple[dict[str, Any], float]]:
-    """So many alerts, each with the time at which it was seen."""
-    deadline = time.monotonic() + timeout
+def collect(observer: Any, count: int, jobs: list[subprocess.Popen[str]]) -> list[tuple[dict[str, Any], float]]:
+    """So many alerts of these services, each with the time at which it was seen."""
+    deadline = time.monotonic() + TIMEOUT
     found: list[tuple[dict[str, Any], float]] = []
     while len(found) < count:
+        for job in jobs:
+            if job.poll() is not None:
+                raise RuntimeError(f'a service ended by itself: {job.args!r}\n{job.communicate()[1][-2000:]}')
         if time.monotonic() > deadline:
-            raise RuntimeError(f'{len(found)} of {count} alerts after {timeout:g} s')
+            raise RuntimeError(f'{len(found)} of {count} alerts after {TIMEOUT:g} s')
         msg = observer.poll(0.2)
         if msg is not None and not msg.error():
             found.append((json.loads(msg.value()), time.time()))

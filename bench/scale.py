@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from bench.child import values
-from bench.rig import TIMEOUT, Rig, collect
+from bench.rig import Rig, collect
 from broker import Broker
 
 PARTITIONS = 12
@@ -36,7 +36,7 @@ def group(rig: Rig, processes: int, count: int) -> dict[str, Any]:
         for job in jobs:
             job.send_signal(signal.SIGCONT)
         began = time.time()
-        end = collect(observer, wanted, TIMEOUT)[-1][1]
+        end = collect(observer, wanted, jobs)[-1][1]
         for job in jobs:
             job.send_signal(signal.SIGINT)
         cpu = sum(rig.result(job)['cpu'] for job in jobs)
