@@ -8,7 +8,7 @@ In a test, ``say`` and ``hear`` are pytest fixtures on a topic that nobody else 
             bot.run(count=1)
         assert hear()[-1]['sender'] == 'dice'
 
-Without Kafka, ``record('red', '!dice')`` is what a service is given for each message.
+Without Kafka, ``record('red', '!dice')`` is what a service is given for each message, and ``overhear(service)`` is what it sends.
 
 The one idea to take away: when ``run`` returns, what it sent is in the log. So a test needs no waiting, and cannot flicker.
 """
@@ -23,7 +23,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 from consumer import get_consumer
 from producer import send_msg
 
-__all__ = ['Room', 'record']
+__all__ = ['Room', 'overhear', 'record']
 
 _offsets = itertools.count()
 
@@ -109,3 +109,24 @@ def record(sender: str, contents: str, timestamp: float | None = None, headers: 
     value = {'sender': sender, 'contents': contents}
     stamp = int((time.time() if timestamp is None else timestamp) * 1000)
     return ConsumerRecord('human-messages', 0, 0, next(_offsets), stamp, 0, sender, value, headers or [], None, 0, 0, 0)
+
+
+def overhear(service: Any) -> list[tuple[str, Any]]:
+    """Let a service send into a list instead of to Kafka.
+
+    Args:
+        service: any ``Service`` or bot.
+
+    Returns:
+        The list, which grows with what it sends: ``[(topic, value), ...]``.
+
+    >>> from bots import AnswerBot
+    >>> bot = AnswerBot('human-messages', answers={'!ping': 'pong'})
+    >>> sent = overhear(bot)
+    >>> bot.on_message(record('red', '!ping'))
+    >>> sent
+    [('human-messages', {'sender': 'bot', 'contents': 'pong'})]
+    """
+    sent: list[tuple[str, Any]] = []
+    service.send = lambda topic, value, because=None, **options: sent.append((topic, value))
+    return sent

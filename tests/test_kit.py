@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from kit import Room, record
+from bots import RoomTalker
+from kit import Room, overhear, record
 from producer import send_msg
 
 ROOT = Path(__file__).parents[1]
@@ -18,6 +19,7 @@ Hear = Callable[..., list[Any]]
 
 LEARNERS = """
 from bots import AnswerBot
+from bots import RoomTalker
 from kit import record
 from services import TrendingWords
 
@@ -92,6 +94,16 @@ def test_a_record_is_what_kafka_gives(say: Say, topic: str) -> None:
     assert type(made) is type(real)
     assert (made.key, made.value, made.timestamp, made.headers) == (real.key, real.value, real.timestamp, real.headers)
     assert record('red', 'next').offset == made.offset + 1
+
+
+def test_what_a_service_sends_can_be_overheard_without_kafka(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that sends is tested without any Kafka: what it would have sent is in a list."""
+    monkeypatch.setenv('KAFKA_BOOTSTRAP_SERVERS', '127.0.0.1:1')
+    talker = RoomTalker('human-messages', every=1, seed=1)
+    sent = overhear(talker)
+    talker.on_message(record('red', 'hello'))
+    talker.on_message(record('other', 'words of a bot', headers=[('bot', b'other')]))
+    assert sent == [('human-messages', {'sender': 'parrot', 'contents': 'hello'})]
 
 
 def test_a_learners_tests_run_as_they_are(kafka: Any, tmp_path: Path) -> None:
