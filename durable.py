@@ -34,6 +34,7 @@ __all__ = ['Group', 'View']
 log = logging.getLogger(__name__)
 
 POLL = 200  # ms that a poll waits for records: how long stop() takes
+JOINING = 20  # the same while there are no partitions yet: what is assigned is held until the poll returns
 IDLE_COMMIT = 0.5  # seconds after which offsets are committed although there was nothing to alert about
 PATIENCE = 10.0  # seconds for a question to Kafka before it is asked again
 
@@ -126,7 +127,7 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
     def step(self) -> None:
         """Take the next records, look at them, and commit alerts and offsets together; if that fails, do it again."""
         try:
-            batch = self.consumer.poll(POLL)
+            batch = self.consumer.poll(POLL if self.partitions else JOINING)
             self._build_states()
             for place, records in batch.items():
                 if place in self.partitions:
