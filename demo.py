@@ -31,7 +31,7 @@ from simulators import CrowdSimulator, MsgChoiceSimulator, MsgSimulator, ReplayS
 
 __all__ = ['Demo', 'main', 'watch']
 
-RUDE = ['what the hell is this', 'who gives a damn', 'good evening', 'this is crap', 'sorry about that']
+RUDE = ['who gives a damn', 'this is crap', 'what a load of bollocks', 'damn, I forgot', 'you, sir, are an idiot']
 RED = 31
 DRAIN = 20.0  # seconds that the services have, once nobody talks, for what they have not read yet
 QUIET = 0.3  # seconds without a message after which the reader looks around
