@@ -154,10 +154,10 @@ def _defaults(client: str) -> dict[str, Any]:
 
 
 def _from_file(path: Path | None) -> dict[str, tuple[str, str]]:
-    from dotenv.parser import parse_stream
-
     if path is None:
         return {}
+    from dotenv.parser import parse_stream
+
     try:
         with path.open(encoding='utf-8-sig') as file:
             lines = list(parse_stream(file))

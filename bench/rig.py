@@ -107,20 +107,19 @@ class Rig:
             job.kill()
             job.wait()
 
-    def throttle(self, client: str, count: int, group: bool, senders: int = 1000) -> dict[str, Any]:
+    def throttle(self, client: str, count: int, group: bool, senders: int = 1000, limit: int = 100) -> dict[str, Any]:
         """The throttle over a topic of ``count`` messages: seconds until the last alert was seen, and its CPU seconds."""
         messages = values(count, senders)
         spoken = dict.fromkeys((each['sender'] for each in messages), 0)
         wanted = 0
         for each in messages:
             spoken[each['sender']] += 1
-            wanted += spoken[each['sender']] > 100
-        for _ in range(101):
-            messages.append({'sender': 'the last', 'contents': 'too much'})
+            wanted += spoken[each['sender']] > limit
+        messages += [{'sender': 'the last', 'contents': 'too much'}] * (limit + 1)
         topic, alerts = self.topic('monitored'), self.topic('alerts')
         self.fill(topic, messages)
         observer = self.observe(alerts)
-        with self.service(client, topic, alerts, f'group-{topic}' if group else '', 100) as (result, jobs):
+        with self.service(client, topic, alerts, f'group-{topic}' if group else '', limit) as (result, jobs):
             end = collect(observer, wanted + 1, jobs)[-1][1]
         observer.close()
         self.remove(topic, alerts)
