@@ -128,9 +128,13 @@ class Demo:
 
     def _services_are_behind(self, reader: Any) -> bool:
         from kafka.admin import KafkaAdminClient
+        from kafka.errors import KafkaError
 
         with closing(KafkaAdminClient(**settings.client_options('admin'))) as admin:
-            groups = admin.list_group_offsets(['throttle', 'offensive'])
+            try:
+                groups = admin.list_group_offsets(['throttle', 'offensive'])
+            except KafkaError:
+                return True  # a group is not there yet
         ends = reader.end_offsets([place for place in reader.assignment() if place.topic == 'human-messages'])
         return any(place not in done or done[place].offset < end for done in groups.values() for place, end in ends.items() if end)
 
