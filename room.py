@@ -7,6 +7,7 @@ The one idea to take away: a page is one more producer and one more consumer. No
 """
 
 import argparse
+import contextlib
 import os
 import random
 import socket
@@ -140,7 +141,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f'The room is open for everybody who has the pass phrase {phrase}: {link}', flush=True)
     else:
         print(f'The room is open on http://{options.host}:{options.port}, for this machine. Ctrl-C closes it.', flush=True)
-    _serve(Room(options.topic, options.alert_topic, link), door, options.host, options.port)
+    with contextlib.suppress(KeyboardInterrupt):
+        _serve(Room(options.topic, options.alert_topic, link), door, options.host, options.port)
+    print('The room is closed.')
     return 0
 
 

@@ -13,7 +13,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
+from operator import attrgetter
 from typing import Any
 
 import kafka
@@ -32,6 +33,7 @@ SECONDS = 90  # of counts, for the plots
 SENDERS = 500  # counted apart within a second; all others together
 SHOWN = 2000  # characters of a message
 RETRY = 1.0
+BY_TIME = attrgetter('timestamp')
 LAST_SECOND = 253_000_000_000.0  # in the year 9987
 PLACE = re.compile(rb'([a-zA-Z0-9._-]+)/(\d{1,9})/(\d{1,18})')  # how our services say which message an alert is about
 
@@ -117,13 +119,11 @@ class Feed(Worker):
         super().__init__()
         self.topic, self.alert_topic, self.clock = topic, alert_topic, clock
         self.trouble = 'not connected yet'
-        self.total = self.counted = self.alert_total = 0
+        self.total = self.counted = self.alert_total = self._marked = 0
         self.alerts: deque[Message] = deque(maxlen=HISTORY)
         self.seconds: deque[Second] = deque(maxlen=SECONDS)
         self.last_keys: dict[tuple[str, int], str] = {}
-        self._messages: deque[Message] = deque(maxlen=KEPT)
-        self._marks: deque[Message] = deque(maxlen=KEPT)
-        self._marked = 0
+        self._messages, self._marks = deque[Message](maxlen=KEPT), deque[Message](maxlen=KEPT)
         self._index: dict[tuple[Any, ...], Message] = {}
         self._early: dict[tuple[Any, ...], Message] = {}
         self._next: dict[TopicPartition, int] = {}
@@ -147,39 +147,40 @@ class Feed(Worker):
     def last_seconds(self, count: int) -> list[Second]:
         """What came in each of the last full seconds, oldest first; a quiet second is an empty one."""
         with self._lock:
-            known = {second.time: second for second in self.seconds}
-            now = int(self.clock())
+            known, now = {second.time: second for second in self.seconds}, int(self.clock())
             return [known.get(each) or Second(each, Counter()) for each in range(now - count, now)]
 
-    def run(self) -> None:
-        """Work until stopped."""
+    def run(self) -> None:  # noqa: D102 - as Worker's
         while not self.ending.is_set():
             try:
                 with closing(open_consumer(metadata_max_age_ms=3000, max_poll_records=2000)) as consumer:
                     self._read(consumer)
             except Exception as error:  # noqa: BLE001 - whatever it is: the page says so, and it is tried again
                 self.trouble = str(error) or type(error).__name__
+                if not self.total + self.alert_total:
+                    self._next.clear()  # the history is read again
                 self.ending.wait(RETRY)
 
     def _read(self, consumer: Any) -> None:
         names = {settings.topic_name(self.topic): HumanMessage, settings.topic_name(self.alert_topic): Alert}
         diagnosis.require_access(settings.client_options('consumer'), names)
-        ends = self._assign(consumer, names)
-        history: list[tuple[Any, Any]] = []
+        if not (ends := self._assign(consumer, names)):
+            self.trouble = ''
+        history: list[Any] = []
         deadline, checked = time.monotonic() + 5.0, time.monotonic()
         while not self.ending.is_set():
-            batch = [record for records in consumer.poll(timeout_ms=100).values() for record in records]
+            batch = sorted(chain.from_iterable(consumer.poll(timeout_ms=100).values()), key=BY_TIME)
             for record in batch:
                 self._next[TopicPartition(record.topic, record.partition)] = record.offset + 1
             if ends:
-                history += ((record, names[record.topic]) for record in batch)
+                history += batch
                 there = all(consumer.position(place, timeout_ms=1000) >= end for place, end in ends.items())
                 if there or time.monotonic() > deadline:
-                    self._take(sorted(history, key=lambda each: each[0].timestamp), live=False)
+                    self._take(sorted(history, key=BY_TIME), names, live=False)
                     ends = {}
                     self.trouble = ''
             elif batch:
-                self._take(((record, names[record.topic]) for record in batch), live=True)
+                self._take(batch, names, live=True)
             if time.monotonic() - checked > 1.0:
                 checked = time.monotonic()
                 self._assign(consumer, names)
@@ -196,14 +197,13 @@ class Feed(Worker):
             start = max(begins[place], ends[place] - HISTORY) if first else self._next.get(place, begins[place])
             self._next[place] = start
             consumer.seek(place, start)
-        self.trouble = '' if not first else self.trouble
         return ends if first else {}
 
-    def _take(self, records: Iterable[tuple[Any, Any]], live: bool) -> None:
+    def _take(self, records: Iterable[Any], schemas: dict[str, Any], live: bool) -> None:
         now = int(self.clock())
         with self._lock:
-            for record, schema in records:
-                message = read_record(record, schema)
+            for record in records:
+                message = read_record(record, schema := schemas[record.topic])
                 message.live = live
                 if record.key is not None:
                     self.last_keys[record.topic, record.partition] = printable(record.key[:80].decode('utf-8', 'backslashreplace'))

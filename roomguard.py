@@ -9,6 +9,7 @@ The one idea to take away: a page for a room full of people is a server, and a s
 import hashlib
 import hmac
 import ipaddress
+import os
 import secrets
 import signal
 import socket
@@ -164,7 +165,8 @@ def run_until_closed(code: str) -> None:
     """Run a line of Python until it ends or standard input does: then it gets Ctrl-C, and five seconds to say goodbye."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 1000):
+            pass
         killer = threading.Timer(5.0, signal.raise_signal, [getattr(signal, 'SIGKILL', signal.SIGTERM)])
         killer.daemon = True
         killer.start()
@@ -207,6 +209,7 @@ class Helper:
         if self.pid is not None:
             return
         run = f'import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import roomguard; roomguard.run_until_closed(sys.argv[1])'
+        self.stop()  # closes the pipe of one that ended by itself
         self._last.clear()
         self._process = subprocess.Popen(
             [sys.executable, '-W', 'ignore', '-c', run, self.code],

@@ -20,9 +20,9 @@ from schemas import HumanMessage, Malformed, decode, printable
 
 __all__ = ['Panels', 'describe', 'hexdump', 'show_link']
 
-TOPIC_COLUMNS = ('topic', 'partition', 'begin', 'end', 'rate', 'leader', 'replicas', 'last key')
+TOPIC_COLUMNS = ('topic', 'partition', 'begin', 'end', 'rate', 'leader', 'replicas', 'last key here')
 GROUP_COLUMNS = ('group', 'state', 'member', 'topic', 'partition', 'committed', 'end', 'lag')
-TEXT_COLUMNS = ('topic', 'group', 'state', 'member', 'last key')
+TEXT_COLUMNS = ('topic', 'group', 'state', 'member', 'last key here')
 SPAN = 60  # seconds that the plots show
 TOP = 10
 GREY = '#888'  # is read on white and on black
@@ -192,7 +192,7 @@ class Panels:
 
     def _tell_log(self) -> None:
         snapshot, keys = self.room.watch.snapshot, self.room.feed.last_keys
-        self.topics.rows = [row | {'last key': keys.get((row['topic'], row['partition']), '')} for row in snapshot.topics]
+        self.topics.rows = [row | {'last key here': keys.get((row['topic'], row['partition']), '')} for row in snapshot.topics]
         self.groups.rows = snapshot.groups
         more = f' {snapshot.left_out} rows more are not shown.' if snapshot.left_out else ''
         self.note.text = f'A reader without a group_id is in no list: only it knows where it is.{more}'
@@ -221,14 +221,14 @@ def _when(seconds: float) -> str:
 
 def _options(title: str) -> dict[str, Any]:
     return {
-        'title': {'text': title, 'textStyle': {'fontSize': 13, 'color': GREY}},
+        'title': {'text': title, 'left': 0, 'top': 0, 'textStyle': {'fontSize': 13, 'color': GREY}},
         'legend': {'top': 0, 'right': 0, 'width': '55%', 'type': 'scroll', 'textStyle': {'color': GREY}, 'pageTextStyle': {'color': GREY}},
         'grid': {'left': 50, 'right': 10, 'top': 35, 'bottom': 25},
         'textStyle': {'color': GREY},
         'tooltip': {'trigger': 'axis', 'renderMode': 'richText'},
         'animation': False,
-        'xAxis': {'type': 'category', 'data': []},
-        'yAxis': {'type': 'value'},
+        'xAxis': {'type': 'category', 'data': [], 'axisLabel': {'color': GREY}},
+        'yAxis': {'type': 'value', 'axisLabel': {'color': GREY}, 'splitLine': {'lineStyle': {'color': GREY, 'opacity': 0.3}}},
         'series': [],
     }
 

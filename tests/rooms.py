@@ -106,7 +106,7 @@ def address(kafka_here: Broker) -> Iterator[str]:
 
 def _answers(address: str) -> bool:
     with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5) as page:
-        return page.status == 200
+        return bool(page.status == 200)
     return False
 
 

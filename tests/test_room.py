@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import re
 import subprocess
 import sys
 import threading
@@ -12,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from broker import Broker
 from consumer import get_consumer
 from producer import flush, get_producer, send_msg
-from tests.brokers import ROOT, eventually
+from tests.brokers import ROOT, eventually, gone
 from tests.rooms import ALERTS, TALK, Browser, address, kafka_here, settings_here, two  # noqa: F401 - fixtures
 
 # ruff: noqa: F811 - fixtures again
@@ -55,13 +57,13 @@ def test_two_browsers_and_a_prompt_talk_to_each_other(two: tuple[Browser, Browse
 def test_markup_stays_text(two: tuple[Browser, Browser]) -> None:
     """HTML, scripts and terminal escapes in senders, contents, keys and headers are shown as they were typed, and never run."""
     one, _ = two
+    one.say('<b>bold</b>')
+    one.sees('<b>bold</b>')
     nasty = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>{{1+1}}\x1b[31m\u202e'
     sent = send_msg(TALK, {'sender': f'eve{nasty}'[:70], 'contents': nasty}, key=nasty, headers=[(nasty, nasty.encode())], block=True)
     send_msg(ALERTS, {'alert_type': nasty, 'alert_message': nasty, 'triggered_by': {'sender': nasty, 'contents': nasty}}, block=True)
-    one.say('<b>bold</b>')
     shown = '<script>window.pwned=1</script>{{1+1}}\\x1b[31m\\u202e'
     one.sees(shown)
-    one.sees('<b>bold</b>')
     one.sees(shown, '.alert')
     one.sees('<img src=x', '.topics')
     place = sent.get(timeout=5)
@@ -135,9 +137,105 @@ def test_a_rebalance_is_seen_within_two_seconds(two: tuple[Browser, Browser]) ->
             with contextlib.closing(get_consumer(TALK, group_id='readers')) as second:
                 eventually(lambda: (second.poll(timeout_ms=50), second.assignment())[1])
                 began = time.monotonic()
-                eventually(lambda: any('readers' in each and each.count(' reads ') == 2 for each in one.texts('.rebalances')))
+                eventually(lambda: one.texts('.rebalances')[0].split('\n')[0].count(' reads ') == 2)
                 assert time.monotonic() - began < 2.0
                 assert len({each for each in one.texts('.groups td:nth-child(3)') if '#' in each}) == 2
+            eventually(lambda: 'readers' in (last := one.texts('.rebalances')[0].split('\n')[0]) and last.count(' reads ') == 1)
         finally:
             ending.set()
             thread.join()
+
+
+def test_what_the_teacher_starts_is_seen_and_stops(two: tuple[Browser, Browser]) -> None:
+    """A simulator, a spammer and a throttling service start as processes of their own; the alert appears, the message is marked."""
+    one, other = two
+    one.turn_to('Teach')
+    eventually(lambda: len(one.texts('.teach')) == 4)
+    assert any('NonsenseSimulator(' in each and '.simulate()' in each for each in one.texts('.facts .code'))
+    for button in (0, 2, 1):
+        one.click('.teach', button)
+    other.sees('throttled: spammer', '.alert')
+    other.sees('throttled', '.bubble.marked')
+    other.sees('spammer', '.bubble.marked')
+    pids = [int(found[1]) for text in one.texts('.facts .dim') if (found := re.search(r'process (\d+)', text))]
+    assert len(pids) == 3
+    one.click('.teach', 1)
+    one.turn_to('The log')
+    one.sees('throttle', '.groups')
+    send_msg(TALK, {'sender': 'anna', 'contents': 'What was that?'}, block=True)
+    one.say('Kafka is a log: look at the offsets grow')
+    one.sees('look at the offsets grow')
+    one.picture('room.png')
+    one.click('.contrast')
+    one.turn_to('Plots')
+    eventually(lambda: one.js('return document.querySelectorAll(".plot canvas").length') == 3)
+    eventually(lambda: one.js('return document.body.classList.contains("body--dark")'))
+    one.picture('room-dark.png')
+    one.click('.contrast')
+    one.turn_to('Teach')
+    one.picture('room-teach.png')
+    for button in (0, 2):
+        one.click('.teach', button)
+    eventually(lambda: all(map(gone, pids)))
+    eventually(lambda: one.texts('.teach .q-btn__content') == ['Start'] * 4)
+
+
+def test_a_phone_is_wide_enough(two: tuple[Browser, Browser]) -> None:
+    """On a narrow screen nothing sticks out, and one can talk."""
+    _, phone = two
+    metrics = {'width': 390, 'height': 844, 'deviceScaleFactor': 1, 'mobile': True}
+    phone.driver.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', metrics)
+    try:
+        phone.driver.refresh()
+        eventually(lambda: phone.js('return document.querySelector(".name input")?.value'))
+        phone.say('hello from the train')
+        phone.sees('hello from the train')
+        assert phone.js('return document.documentElement.scrollWidth') <= 390
+        bottom = phone.js('return document.querySelector(".send").getBoundingClientRect().bottom')
+        assert 0 < bottom <= 844
+        phone.picture('room-phone.png')
+    finally:
+        phone.driver.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
+
+
+def test_two_thousand_messages_a_second_are_counted_and_a_sample_is_drawn(two: tuple[Browser, Browser]) -> None:
+    """Under load nothing is lost from the count, the newest bubble is hardly older than a second, and the page does not grow."""
+    one, _ = two
+    before = _counted(one)
+    began, lateness = time.monotonic(), []
+    for number in range(10_000):
+        send_msg(TALK, {'sender': f'crowd {number % 20}', 'contents': f'{time.time():.3f} {number}'})
+        if number % 100 == 99:
+            time.sleep(max(0.0, began + (number + 1) / 2000 - time.monotonic()))
+        if number % 1000 == 999 and number > 2000:
+            shown = one.texts('.bubble .q-message-text')
+            lateness.append(time.time() - float(re.match(r'\d+\.\d+', shown[-1])[0]))  # type: ignore[index]
+    flush()
+    eventually(lambda: _counted(one) == before + 10_000)
+    assert sorted(lateness)[len(lateness) // 2] < 1.0, lateness
+    assert len(one.texts('.bubble')) == 200
+    assert 'not drawn, all counted' in one.texts('.sampling')[0]
+    eventually(lambda: re.search(r' 99\d\d\d\d:', one.texts('.bubble .q-message-text')[-1]))
+
+
+def _counted(browser: Browser) -> int:
+    return int(browser.texts('.counts')[0].split()[0].replace(',', ''))
+
+
+def test_a_broker_restart_is_survived(two: tuple[Browser, Browser], kafka_here: Broker) -> None:
+    """While Kafka is away the page says so, and keeps what is typed; when it is back, everything goes on by itself."""
+    one, other = two
+    kafka_here.kill(1)
+    one.sees('Kafka is lost', '.state')
+    one.sees('tried again by itself', '.lost')
+    one.say('into the void')
+    one.sees('Not sent', '.q-notification')
+    assert one.js('return document.querySelector(".text input").value') == 'into the void'
+    kafka_here.restart(1)
+    one.sees('live', '.state')
+    eventually(lambda: 'live' in other.texts('.state')[0])
+    one.say(' and back')
+    other.sees('into the void and back')
+    one.sees('into the void and back')
+    send_msg(TALK, {'sender': 'prompt', 'contents': 'back again'}, block=True)
+    one.sees('back again')

@@ -1,0 +1,187 @@
+"""Who comes into the room, and what ends with it: without a browser."""
+
+import base64
+import contextlib
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from roomguard import Limits, address_of_this_machine, is_local, pass_phrase
+from tests.brokers import ROOT, eventually, gone
+from tests.rig import free_port
+from tests.testkafka import clean
+
+HOLD = """
+import sys
+from roomguard import Helper
+helpers = [Helper('one', 'import time; print("I run", flush=True); time.sleep(600)'),
+           Helper('deaf', 'import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print("I run", flush=True); time.sleep(600)')]
+for helper in helpers:
+    helper.start()
+while not all(helper.said for helper in helpers):
+    pass
+print(*[helper.pid for helper in helpers], flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def open_room() -> Iterator[Callable[..., tuple[int, 'subprocess.Popen[str]']]]:
+    """Opens rooms whose Kafka is not there: ``open_room('--host', '0.0.0.0')`` gives the port and the process."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*options: str) -> tuple[int, 'subprocess.Popen[str]']:
+            port = free_port()
+            environment = {name: value for name, value in clean(os.environ).items() if not name.startswith('PYTEST')}
+            environment |= {'KAFKA_BOOTSTRAP_SERVERS': f'127.0.0.1:{free_port()}', 'PYTHONIOENCODING': 'utf-8'}
+            process = subprocess.Popen(
+                [sys.executable, '-W', 'ignore', '-m', 'room', '--port', str(port), *options],
+                cwd=ROOT,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                encoding='utf-8',
+            )
+            stack.callback(process.communicate)
+            stack.callback(process.kill)
+            eventually(lambda: _open('127.0.0.1', port) or process.poll() is not None)
+            return port, process
+
+        yield start
+
+
+def _open(host: str, port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=2):
+        return True
+    return False
+
+
+def _get(port: int, path: str, **headers: str) -> tuple[int, str, str]:
+    line = http.client.HTTPConnection('127.0.0.1', port, timeout=10)
+    with contextlib.closing(line):
+        line.request('GET', path, headers=headers)
+        answer = line.getresponse()
+        return answer.status, answer.getheader('Set-Cookie', ''), answer.read().decode()
+
+
+def test_a_room_is_for_its_own_machine_unless_asked(open_room: Callable[..., Any]) -> None:
+    """By default nobody else can connect, a page of another name is refused, and no phrase is asked for."""
+    port, _ = open_room()
+    assert _get(port, '/')[0] == 200
+    assert _get(port, '/', Host='evil.example')[0] == 421
+    assert _get(port, '/', Host=f'localhost:{port}')[0] == 200
+    if not is_local(address_of_this_machine()):
+        assert not _open(address_of_this_machine(), port)
+
+
+def test_others_need_the_pass_phrase(open_room: Callable[..., Any]) -> None:
+    """With 0.0.0.0 neither page nor files nor web socket are served without the phrase; with it they are; guessing is slowed."""
+    port, process = open_room('--host', '0.0.0.0')
+    said = ''
+    while not (found := re.search(r'http://\S+/\?pass=(\S+)', said)):
+        line = process.stdout.readline()
+        assert line, f'the room ended: {said}'
+        said += line
+    assert '▀' in said or '█' in said, 'no QR code was printed'
+    upgrade = {'Upgrade': 'websocket', 'Connection': 'Upgrade', 'Sec-WebSocket-Version': '13'}
+    upgrade['Sec-WebSocket-Key'] = base64.b64encode(b'0123456789abcdef').decode()
+    socket_path = '/_nicegui_ws/socket.io/?EIO=4&transport=websocket'
+    assert _get(port, '/')[0] == 401
+    assert _get(port, '/_nicegui_ws/socket.io/?EIO=4&transport=polling')[0] == 401
+    assert _get(port, socket_path, **upgrade)[0] == 403
+    assert _get(port, '/', Cookie='room=guessed')[0] == 401
+    assert _get(port, f'/?pass={found[1]}x')[0] == 401
+    status, cookie, _ = _get(port, f'/?pass={found[1]}')
+    assert status == 303
+    assert 'HttpOnly' in cookie
+    assert found[1] not in cookie
+    status, _, page = _get(port, '/', Cookie=cookie.split(';')[0])
+    assert (status, 'The room' in page) == (200, True)
+    assert [_get(port, f'/?pass=guess-{number}')[0] for number in range(9)][-1] == 429
+
+
+def test_a_taken_port_is_told_in_a_sentence(open_room: Callable[..., Any]) -> None:
+    """When the port is taken, one line says so and what to type instead."""
+    port, _ = open_room()
+    again = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-m', 'room', '--port', str(port)], cwd=ROOT, capture_output=True, text=True, timeout=30
+    )
+    assert again.returncode == 1
+    assert f'--port {port + 1}' in again.stderr
+    assert 'Traceback' not in again.stderr
+
+
+def test_a_room_without_kafka_opens_and_ends(open_room: Callable[..., Any]) -> None:
+    """A page is served although no Kafka is there; Ctrl-C ends the room within seconds and without a traceback."""
+    port, process = open_room()
+    assert _get(port, '/')[0] == 200
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=15)
+    assert 'Traceback' not in said
+
+
+@pytest.mark.parametrize('how', [signal.SIGTERM, signal.SIGKILL])
+def test_what_the_room_started_ends_with_it(how: signal.Signals) -> None:
+    """When the room is killed, its helpers end too: at once, or within seconds if they do not listen to Ctrl-C."""
+    room = subprocess.Popen([sys.executable, '-c', HOLD], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert room.stdout
+        pids = [int(pid) for pid in room.stdout.readline().split()]
+        assert len(pids) == 2
+        assert not any(map(gone, pids))
+        room.send_signal(how)
+        room.wait(5)
+        eventually(lambda: gone(pids[0]), 3.0)
+        eventually(lambda: gone(pids[1]), 10.0)
+    finally:
+        room.kill()
+        room.communicate()
+
+
+def test_limits_are_for_each_visitor_and_pass() -> None:
+    """A visitor may so much within so many seconds, another one too, and both again afterwards; few are remembered."""
+    now = 0.0
+    limits = Limits(count=2, seconds=10.0, clock=lambda: now)
+    assert [limits.allow('ann') for _ in range(3)] == [True, True, False]
+    assert limits.allow('bob')
+    now = 9.9
+    assert not limits.allow('ann')
+    now = 10.0
+    assert limits.allow('ann')
+    for number in range(5000):
+        limits.allow(str(number))
+    assert len(limits._times) <= 2000
+
+
+def test_pass_phrases_are_not_guessed() -> None:
+    """A phrase is four words and four digits, another one each time."""
+    phrases = {pass_phrase() for _ in range(200)}
+    assert len(phrases) == 200
+    assert all(re.fullmatch(r'([a-z]+-){4}\d{4}', phrase) for phrase in phrases)
+
+
+@pytest.mark.parametrize(('address', 'local'), [('127.0.0.1', True), ('::1', True), ('localhost', True), ('192.0.2.1', False), ('', False)])
+def test_the_own_machine_is_known(address: str, local: bool) -> None:
+    """Loopback addresses are this machine, others and none are not."""
+    assert is_local(address) is local
+
+
+def test_a_helper_tells_why_it_ended() -> None:
+    """What a process of the room says last is kept, without control characters, and it can be started again."""
+    from roomguard import Helper
+
+    helper = Helper('short', r'print("\x1b[31mred"); raise SystemExit(1)')
+    for _ in range(2):
+        helper.start()
+        eventually(lambda: helper.pid is None and helper.said)
+        assert helper.said == r'\x1b[31mred'
+        helper.stop()
