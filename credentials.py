@@ -102,7 +102,7 @@ _FILTER = _Redact()
 
 
 def _is_login(value: object) -> bool:
-    return isinstance(value, bytes) and value[4:6] == SASL_AUTHENTICATE
+    return isinstance(value, bytes | bytearray) and value[4:6] == SASL_AUTHENTICATE
 
 
 def _spellings(secret: str) -> set[str]:

@@ -157,13 +157,15 @@ def test_kafka_pythons_debug_log_shows_no_secret(caplog: pytest.LogCaptureFixtur
     Options({'sasl_plain_password': SECRET})
     parser = KafkaProtocol(client_id='test')
     proof = b'c=biws,r=abc,p=' + b'A' * 43 + b'='
+    parser.send_request(SaslAuthenticateRequest(b'\0red\0pw', version=2))  # too short to be looked for as it stands
+    parser.send_bytes()
     for token in (f'\0red\0{SECRET}'.encode(), proof, b'n,,\x01auth=Bearer tokentokentoken\x01\x01'):
         for request in (SaslAuthenticateRequest(token, version=2), SaslBytesRequest(token)):
             parser.send_request(request)
             parser.send_bytes()
     logging.getLogger('kafka.admin.client').debug('configuration: %s', {'sasl_plain_password': SECRET, 'client_id': 'red'})
     logging.getLogger('kafka.net.connection').debug('said %r', SECRET.encode())
-    for secret in (SECRET, repr(SECRET.encode())[2:-1], 'A' * 20, 'tokentoken'):
+    for secret in (SECRET, repr(SECRET.encode())[2:-1], 'A' * 20, 'tokentoken', '\\x00pw'):
         assert secret not in caplog.text
     assert "'client_id': 'red'" in caplog.text
 
