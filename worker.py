@@ -35,6 +35,7 @@ __all__ = ['Service']
 
 log = logging.getLogger(__name__)
 
+PATIENCE = 90.0  # seconds for what was sent to be acknowledged; a producer gives up after 60
 BATCH = 10_000  # records at most between two commits
 JOINING = 15.0  # seconds until a member of a group has its partitions, if another one was killed; no timeout counts meanwhile
 
@@ -188,7 +189,7 @@ class Service:
         self.on_batch()
         promises, self._promises = self._promises, []
         if promises:
-            flush(timeout=30.0)
+            flush(timeout=PATIENCE)
             if failed := [promise for promise in promises if promise.failed()]:
                 raise DeliveryError(
                     f'{len(failed)} of {len(promises)} messages were not acknowledged ({failed[0].exception}). '
@@ -199,8 +200,8 @@ class Service:
         offsets = {place: OffsetAndMetadata(self.resume_at(place, self._next[place]), '', -1) for place in places}
         try:
             self.open().commit(offsets, timeout_ms=10_000)
-        except (kafka.errors.CommitFailedError, kafka.errors.RebalanceInProgressError) as error:
-            log.warning('%r could not commit (%s): whoever has its partitions now does the last records again', self, error)
+        except (kafka.errors.CommitFailedError, kafka.errors.RebalanceInProgressError, kafka.errors.RetriableError) as error:
+            log.warning('%r could not commit (%s): whoever starts there before the next commit does the last records again', self, error)
 
     @contextlib.contextmanager
     def _interruptible(self) -> Iterator[None]:

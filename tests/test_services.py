@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from broker import Broker
 from errors import DeliveryError
 from history import read_back
-from producer import send_msg
-from services import Service
+from producer import close, flush, send_msg
+from schemas import decode
+from services import Rekey, Service
 from tests.groups import committed
+from tests.logread import records
 
 ROOT = Path(__file__).parents[1]
 Say = Callable[..., None]
@@ -183,3 +186,31 @@ def test_the_past_ends(topic: str, say: Say) -> None:
         say('red', 'meanwhile')
     assert heard == ['0', '1', '2']
     assert [each.value['contents'] for each in read_back(topic, offset=-1)] == ['meanwhile']
+
+
+@pytest.mark.broker
+def test_a_service_outlives_a_broker_that_is_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker is killed while a durable service works, and comes back: it goes on, and every copy is made, once."""
+    with Broker() as own:
+        monkeypatch.setenv('KAFKA_BOOTSTRAP_SERVERS', own.bootstrap_servers)
+        service = Rekey('chat', 'copies', group_id='rekey')
+        service.open()
+        thread = threading.Thread(target=service.run)
+        thread.start()
+        for number in range(200):
+            send_msg('chat', {'sender': str(number % 7), 'contents': str(number)})
+            if number == 100:
+                flush()
+                own.kill()
+                own.restart()
+        flush(30.0)
+        deadline = time.monotonic() + 40
+        while len(records('copies')) < 200:
+            assert time.monotonic() < deadline, len(records('copies'))
+            assert thread.is_alive()
+            time.sleep(0.1)
+        service.stop()
+        thread.join(20)
+        service.close()
+        assert sorted(int(decode(each.value)['contents']) for each in records('copies')) == list(range(200))
+        close()

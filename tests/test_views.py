@@ -1,6 +1,9 @@
 """What is built on the log says what the log says: trends, presence and another key against two real days of chat."""
 
 import re
+import subprocess
+import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -162,3 +165,77 @@ def test_what_has_no_sender_is_copied_too(topic: str, make_topic: MakeTopic) -> 
         (None, 'text'),
         (b'red', values[3]),
     ]
+
+
+KILLED = """
+import sys
+from services import Rekey
+
+class Slow(Rekey):
+    def on_message(self, record):
+        super().on_message(record)
+        if record.offset == 2999:
+            for promise in self._promises[:2500]:
+                promise.get(timeout=30)
+            print('here', flush=True)
+            sys.stdin.readline()
+
+Slow(sys.argv[1], sys.argv[2]).run()
+"""
+
+
+@needs_chatlogs
+def test_copying_that_was_killed_doubles_nothing(topic: str, make_topic: MakeTopic) -> None:
+    """Killed with -9 when most copies were made and none committed, the next one makes the others: each original has one copy."""
+    to = make_topic(partitions=3)
+    replay(topic)
+    command = [sys.executable, '-c', KILLED, topic, to]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == 'here\n'
+        process.kill()
+    made = len(records(to))
+    assert 2500 <= made < COUNT
+    assert Rekey(topic, to, group_id='rekey').run(timeout=1.0) == COUNT
+    copies = records(to)
+    assert len(copies) == COUNT
+    assert len(causes(to)) == COUNT
+    assert Counter(each.value for each in copies) == Counter(each.value for each in records(topic))
+
+
+def test_members_that_share_a_room_agree_on_who_is_here(make_topic: MakeTopic) -> None:
+    """Each of two members removes only who talks on its own partitions, and takes over those of one that leaves."""
+    topic, table = make_topic(partitions=2), f'{make_topic()}-presence'
+    clock = [time.time()]
+    options: dict[str, Any] = {'table': table, 'away': 60.0, 'group_id': 'presence', 'offset': 'earliest', 'clock': lambda: clock[0]}
+    members = [Presence(topic, **options) for _ in range(2)]
+    threads = [threading.Thread(target=member.run) for member in members]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + 30
+    while [len(member.places) for member in members] != [1, 1]:
+        assert time.monotonic() < deadline, [member.places for member in members]
+        time.sleep(0.05)
+    people = [f'person {number}' for number in range(8)]
+
+    def talk(who: list[str]) -> None:
+        for sender in who:
+            send_msg(topic, {'sender': sender, 'contents': 'hello'}, timestamp=clock[0], block=True)
+        while members[0].who_is_here() != dict.fromkeys(who, pytest.approx(clock[0], abs=0.002)):
+            assert time.monotonic() < deadline, (members[0].who_is_here(), who)
+            time.sleep(0.05)
+
+    talk(people)
+    assert {len({each.partition for each in records(topic) if each.key.decode() in people})} == {2}
+    members[1].stop()
+    threads[1].join(10)
+    while len(members[0].places) != 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    clock[0] += 61.0
+    talk(people[:4])
+    while set(members[0].rows()) != set(people[:4]):
+        assert time.monotonic() < deadline, members[0].rows()
+        time.sleep(0.05)
+    members[0].stop()
+    threads[0].join(10)
