@@ -154,7 +154,11 @@ def _meet(topic: Any) -> str:
         raise MessageError(f'{topic!r} is no topic name. Use 1 to 249 letters, digits, dots, underscores and hyphens: human-messages.')
     wire_topic = settings.topic_name(topic)
     options = settings.client_options('producer', partitioner=clients.KeyPartitioner())
-    diagnosis.require_access(options, [wire_topic], 'write')
+    try:
+        diagnosis.require_access(options, [wire_topic], 'write')
+    except AccessError:
+        _begin(options, knock=False)  # settings that do not fit together are told before a right that is missing
+        raise
     _begin(options, knock=False)
     _state.topics[topic] = wire_topic
     return wire_topic

@@ -156,8 +156,7 @@ def _defaults(client: str) -> dict[str, Any]:
 def _from_file(path: Path | None) -> dict[str, tuple[str, str]]:
     if path is None:
         return {}
-    from dotenv.parser import parse_stream
-
+    parse_stream = importlib.import_module('dotenv.parser').parse_stream  # only where there is a file
     try:
         with path.open(encoding='utf-8-sig') as file:
             lines = list(parse_stream(file))

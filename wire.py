@@ -168,7 +168,7 @@ class Talk:
         from kafka.protocol.metadata import MetadataRequest
 
         named = [MetadataRequest.MetadataRequestTopic(name=topic) for topic in topics]
-        rights = {'include_topic_authorized_operations': True, 'max_version': 9}
+        rights = {'include_topic_authorized_operations': True}
         try:
             return self.ask(MetadataRequest(topics=named, allow_auto_topic_creation=create, **rights))
         except BrokenError as error:

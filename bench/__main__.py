@@ -62,9 +62,7 @@ def main() -> int:
     say('')
     found = report.ratios(results)
     print(report.table(results), scale.table(scaled), report.promises(found), sep='\n')
-    print(
-        f'\n{done} of {rounds} round(s), {time.monotonic() - began:.0f} s, {here["cores"]} cores, load at the beginning {here["load_average"]}'
-    )
+    print(f'\n{done} of {rounds} round(s), {time.monotonic() - began:.0f} s, {here["cores"]} cores, load before: {here["load_average"]}')
     if not arguments.quick:
         here['seconds'] = round(time.monotonic() - began)
         numbers = {job: {client: report.rounded(kinds) for client, kinds in clients.items()} for job, clients in results.numbers.items()}
