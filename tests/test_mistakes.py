@@ -73,6 +73,11 @@ def read(_: Rig, topic: str = 'closed', group_id: str | None = None) -> None:
     consumer.get_consumer(topic, group_id=group_id, timeout=3).close()
 
 
+def send_there(rig: Rig) -> None:
+    """The same, to the topic that the strict broker has."""
+    send(rig, 'there')
+
+
 def frozen(rig: Rig) -> None:
     """A client that meets a broker which does not move."""
     rig.strict.pause()
@@ -131,9 +136,14 @@ MISTAKES = {
     'CA file not there': Mistake(lambda r: door(r, 'tls', SSL_CAFILE='no.pem'), SettingsError, ("SSL_CAFILE='no.pem'", 'Correct the path')),
     'half of a login': Mistake(lambda r: door(r, 'plain', SASL_PLAIN_USERNAME=''), SettingsError, ('needs KAFKA_SASL_PLAIN_USERNAME',)),
     'options that do not fit': Mistake(
-        lambda r: here(r) | {'KAFKA_ACKS': '1', 'KAFKA_ENABLE_IDEMPOTENCE': 'true'}, SettingsError, ('acks=1', 'Correct or remove')
+        lambda r: here(r) | {'KAFKA_ACKS': '1', 'KAFKA_ENABLE_IDEMPOTENCE': 'true'},
+        SettingsError,
+        ('acks=1', 'Correct or remove'),
+        send_there,
     ),
-    'compression not installed': Mistake(lambda r: here(r) | {'KAFKA_COMPRESSION_TYPE': 'snappy'}, SettingsError, ('snappy', 'remove')),
+    'compression not installed': Mistake(
+        lambda r: here(r) | {'KAFKA_COMPRESSION_TYPE': 'snappy'}, SettingsError, ('snappy', 'remove'), send_there
+    ),
     'nothing listens': Mistake(lambda r: at(free_port()), UnreachableError, ('refused', 'python -m broker')),
     'unknown host': Mistake(lambda r: at(9092, 'kafka.invalid'), UnreachableError, ('unknown host', 'Correct KAFKA_BOOTSTRAP_SERVERS')),
     'a web server': Mistake(lambda r: r.server(b'HTTP/1.1 400 Bad'), UnreachableError, ('is a web server', 'Correct the port')),
