@@ -107,7 +107,8 @@ class Room:
         ui.context.client.on_delete(lambda: self._leave(page))
 
     def _leave(self, page: Page) -> None:
-        page.leave()
+        if page.replay:
+            page.replay.stop()
         self.pages.discard(page)
 
 

@@ -26,6 +26,7 @@ A_TICK, BUSY, BACKLOG = 12, 4, 60  # bubbles drawn in one; if more than the back
 DRAWN = 200  # bubbles on the page
 DRAWN_REPLAY = 1600
 ALERTS = 40
+LOADED = 2.0  # seconds for which the page says that it draws a sample
 DRAWN_NOW = 'new Promise(done => setTimeout(done, 0))'
 STYLE = """
 .nicegui-content { padding: .5rem } .q-tab-panel { padding: .5rem 0 }
@@ -38,9 +39,7 @@ STYLE = """
 .code { font-family: monospace; white-space: pre-wrap; overflow-wrap: anywhere }
 .alert { cursor: pointer; border-left: 4px solid #c10015; padding-left: .5rem; margin: .2rem 0; overflow-wrap: anywhere }
 .chat .bubble { content-visibility: auto; contain-intrinsic-size: auto 78px }
-.plot { flex: none; width: 100% }
-.dim { opacity: .75; font-size: .85rem }
-.alerts { height: 20%; width: 100% }
+.plot { flex: none; width: 100% } .dim { opacity: .75; font-size: .85rem } .alerts { height: 20%; width: 100% }
 @media (max-width: 900px) { .room { display: flex; flex-direction: column; height: auto } .wide { display: none }
   .talk { height: calc(100dvh - 5.4rem) } .facts { height: 100dvh } }
 """
@@ -64,7 +63,7 @@ class Page:
         self.shown: dict[int, Any] = {}
         self.pending: list[Message] = []
         self.replay: Replay | None = None
-        self.left_out = 0
+        self.left_out, self.sampled, self.limit = 0, 0.0, DRAWN
         self.alert_rows: deque[Any] = deque()
         self.number = max(room.feed.total - HISTORY, 0)
         self.mark = room.feed.marks_since(0)[1]
@@ -105,7 +104,7 @@ class Page:
         with ui.row().classes('items-center full-width no-wrap'):
             self.sampling = ui.label().classes('dim sampling')
             ui.space()
-            ui.button('From the beginning', on_click=self._replay).props('flat dense no-caps size=sm').classes('replay')
+            self.again = ui.button('From the beginning', on_click=self._replay).props('flat dense no-caps size=sm').classes('replay')
         self.progress = ui.linear_progress(0, show_value=False).props('instant-feedback').classes('progress')
         self.progress.set_visibility(False)
         with ui.element('div').classes('grow scroll end'):
@@ -144,21 +143,21 @@ class Page:
         self.number += missed
         self.pending += fresh
         self.left_out += missed - len(fresh)
-        limit = DRAWN
         if self.replay:
-            limit, batch = DRAWN_REPLAY, [self.replay.waiting.popleft() for _ in range(min(A_TICK, len(self.replay.waiting)))]
+            batch = [self.replay.waiting.popleft() for _ in range(min(A_TICK, len(self.replay.waiting)))]
             self.progress.set_value(self.replay.done / max(self.replay.total, 1))
             if self.replay.over and not batch:
                 self._end_replay()
+            self.left_out += len(self.pending[:-DRAWN])
+            self.pending = self.pending[-DRAWN:]
         elif len(self.pending) > (BACKLOG if self.shown else HISTORY):
-            step = len(self.pending) / BUSY
-            batch = [self.pending[int((index + 1) * step) - 1] for index in range(BUSY)]
+            batch = [self.pending[len(self.pending) * index // BUSY - 1] for index in range(1, BUSY + 1)]
             self.left_out += len(self.pending) - BUSY
-            self.pending = []
+            self.pending, self.sampled = [], time.monotonic()
         else:
             many = A_TICK if self.shown else HISTORY
             batch, self.pending = self.pending[:many], self.pending[many:]
-        self._draw(batch, limit)
+        self._draw(batch)
         marks, self.mark = self.room.feed.marks_since(self.mark)
         for message in marks:
             if message.number in self.shown:
@@ -170,7 +169,7 @@ class Page:
             if message.live and not self.replay:
                 self.panels.note_delay(time.time() - message.time)
 
-    def _draw(self, batch: list[Message], limit: int) -> None:
+    def _draw(self, batch: list[Message]) -> None:
         mine = self.name.value
         with self.list:
             for message in batch:
@@ -181,14 +180,13 @@ class Page:
                 bubble.on('click', lambda _, m=message: self.panels.look(m.topic, m.partition, m.offset))
                 self._paint(bubble, message)
                 self.shown[message.number or -self.panels.next_number()] = bubble
-        for number in list(self.shown)[: max(len(self.shown) - limit, 0)]:
+        for number in list(self.shown)[: max(len(self.shown) - self.limit, 0)]:
             self.shown.pop(number).delete()
 
     def _paint(self, bubble: Any, message: Message) -> None:
-        words = [_clock(message.time), message.why or message.mark]
         colour = 'warning' if message.why else 'negative' if message.mark else 'primary' if bubble.props['sent'] else ''
         bubble.props['name'] = message.sender
-        bubble.props['stamp'] = ' · '.join(filter(None, words))
+        bubble.props['stamp'] = ' · '.join(filter(None, [_clock(message.time), message.why or message.mark]))
         if colour:
             bubble.props['bg-color'] = colour
             bubble.props['text-color'] = 'black' if message.why else 'white'
@@ -207,28 +205,27 @@ class Page:
             self.alert_rows.popleft().delete()
 
     def _replay(self) -> None:
-        if self.replay:
+        if self.limit == DRAWN_REPLAY:
             self._end_replay()
+            self.limit = DRAWN
         elif replay := self.room.replay():
-            self.replay = replay
+            self.replay, self.limit = replay, DRAWN_REPLAY
             self.list.clear()
             self.shown.clear()
+            self.pending.clear()
             self.progress.set_visibility(True)
         else:
             self.ui.notify('Others are reading from the beginning just now. Try again in a moment.')
+        self.again.text = 'From the beginning' if self.limit == DRAWN else f'Only the last {DRAWN}'
 
     def _end_replay(self) -> None:
         replay, self.replay = self.replay, None
         if replay:
             replay.stop()
             self.progress.set_visibility(False)
-            text = f'Read {replay.done:,} of {replay.total:,} again from the beginning. {replay.trouble}'
-            self.ui.notify(text, timeout=6000, close_button='OK')
-
-    def leave(self) -> None:
-        """The browser has gone."""
-        if self.replay:
-            self.replay.stop()
+            self.ui.notify(
+                f'Read {replay.done:,} of {replay.total:,} again from the beginning. {replay.trouble}', timeout=6000, close_button='OK'
+            )
 
     def tell(self) -> None:
         """Say how things are."""
@@ -243,7 +240,8 @@ class Page:
         browsing = f'{browsers} browser{"s" if browsers != 1 else ""}'
         self.counts.text = f'{feed.counted:,} messages since the room opened, {rate:,} a second · {feed.alert_total:,} alerts · {browsing}'
         self.alert_count.text = f'{feed.alert_total:,} of them'
-        left = f'drawing a sample: {self.left_out:,} not drawn, all counted' if self.left_out else 'every message is drawn'
+        now = 'drawing a sample' if time.monotonic() - self.sampled < LOADED else 'every message is drawn'
+        left = f'{now}; {self.left_out:,} not drawn, all counted' if self.left_out else now
         again = f'from the beginning: {self.replay.done:,} of {self.replay.total:,}' if self.replay else ''
         self.sampling.text = again or left
         self.panels.tell()

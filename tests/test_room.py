@@ -106,6 +106,13 @@ def test_the_last_messages_are_there_on_opening_and_all_on_demand(two: tuple[Bro
     other.sees('is anybody here?')
     other.sees('message 0 of many')
     other.sees('again from the beginning', '.q-notification')
+    send_msg(TALK, {'sender': 'red', 'contents': 'after the replay'}, block=True)
+    other.sees('after the replay')
+    assert sum('message 0 of many' in each for each in other.texts('.bubble')) == 1
+    other.click('.replay')
+    send_msg(TALK, {'sender': 'red', 'contents': 'live again'}, block=True)
+    other.sees('live again')
+    eventually(lambda: len(other.texts('.bubble')) == 200)
 
 
 def test_who_is_too_quick_is_told(two: tuple[Browser, Browser]) -> None:
