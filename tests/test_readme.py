@@ -29,6 +29,10 @@ from alerts import ThrottlingAlertService
 throttlealertservice = ThrottlingAlertService(monitor_topic='human-messages', alert_topic='alerts')
 throttlealertservice.monitor()
 """.splitlines()
+IN_ONE_LINE = (
+    "NonsenseSimulator(topic='human-messages', key='green', delay=0.5).simulate()",
+    "ThrottlingAlertService(monitor_topic='human-messages', alert_topic='alerts').monitor()",
+)
 
 
 def test_the_interface_is_shown_in_order() -> None:
@@ -39,6 +43,8 @@ def test_the_interface_is_shown_in_order() -> None:
         found = code.find(f'{line}\n', place)
         assert found >= 0, line
         place = found
+    for line in IN_ONE_LINE:
+        assert f'`{line}`' in PROSE
 
 
 def test_the_nine_steps_come_first_and_in_order() -> None:
