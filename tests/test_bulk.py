@@ -25,7 +25,7 @@ def test_a_bulk_loop_against_a_frozen_broker_ends_with_an_error_and_bounded_memo
         monkeypatch.setenv('KAFKA_BOOTSTRAP_SERVERS', kafka.bootstrap_servers)
         producer.send_msg('human-messages', {'sender': 'red', 'contents': 'first'}, block=True)
         kafka.pause()
-        promises = []
+        promises: list[Any] = []
 
         def send_without_end() -> None:
             for number in range(1_000_000):  # not as a list: what was taken before the error is wanted
@@ -48,7 +48,7 @@ def test_a_slow_loop_gets_small_steps_and_a_quick_one_large_ones(kafka: Any, top
         producer.send_msg(topic, {'number': number})
     producer.flush()
     reader = get_consumer(topic, offset='earliest', timeout=5.0)
-    steps = []
+    steps: list[Any] = []
     while sum(steps) < 2000:
         step = sum(map(len, reader.poll(1000).values()))
         steps.append(step)
