@@ -25,7 +25,7 @@ def test_guard(topic, make_topic, say, hear):
     for seconds, sender in sorted((seconds, sender) for sender, times in said.items() for seconds in times):
         say(sender, f'at {seconds}', timestamp=start + seconds)
     say('last', 'the end')
-    thread = threading.Thread(target=guard.monitor, kwargs={'print_msgs': False})
+    thread = threading.Thread(target=guard.monitor, kwargs={'print_msgs': False}, daemon=True)
     thread.start()
     try:
         try:

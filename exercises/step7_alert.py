@@ -26,7 +26,7 @@ def test_shouting(topic, make_topic, say, hear):
         say(sender, contents)
     say('pink', 'GET OUT NOW')
     service = ShoutingAlertService(monitor_topic=topic, alert_topic=alerts, offset='earliest')
-    thread = threading.Thread(target=service.monitor, kwargs={'print_msgs': False})
+    thread = threading.Thread(target=service.monitor, kwargs={'print_msgs': False}, daemon=True)
     thread.start()
     try:
         try:

@@ -52,6 +52,8 @@ def test_an_archive_holds_the_log(make_topic: MakeTopic, tmp_path: Path) -> None
         db.execute('DELETE FROM places')
     assert Archive(topic, path, group_id='archive').run(timeout=1.0) == COUNT
     assert kept(path) == in_the_log(topic)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute('SELECT count(*) FROM words_docsize').fetchone() == (COUNT,)  # the index has not doubled either
     assert Counter(row[3:] for row in kept(path)) == Counter(said())
     for word in ('grub', 'wireless'):
         spoken = [each for each in said() if word in re.split(r'[^a-z0-9]+', each[1].lower())]

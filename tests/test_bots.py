@@ -48,7 +48,7 @@ def test_what_to_answer_is_decided_without_kafka() -> None:
 def test_two_bots_stay_quiet_towards_each_other(topic: str, say: Say, hear: Hear) -> None:
     """Two bots that answer everything: each answers each person's message once, and after that there is silence."""
     bots = [Echo(topic, sender='one'), Echo(topic, sender='two'), Echo(topic, sender='two')]
-    threads = [threading.Thread(target=bot.run) for bot in bots]
+    threads = [threading.Thread(target=bot.run, daemon=True) for bot in bots]
     for bot in bots:
         bot.open()
     for thread in threads:

@@ -121,7 +121,7 @@ def test_stop_ends_a_service_after_the_record_it_is_at(topic: str, say: Say) -> 
         say('red', text)
     with Once(topic, offset='earliest') as service:
         assert [service.run(), service.run()] == [1, 1]
-        thread = threading.Thread(target=service.run)
+        thread = threading.Thread(target=service.run, daemon=True)
         thread.start()
         service.stop()
         thread.join(10)
@@ -156,7 +156,7 @@ def test_members_of_a_group_share_the_work(make_topic: MakeTopic) -> None:
     """Two members of one group are given every message, each once, and each some."""
     topic = make_topic(partitions=4)
     members = [Noting(topic, group_id='shared', offset='earliest') for _ in range(2)]
-    threads = [threading.Thread(target=member.run) for member in members]
+    threads = [threading.Thread(target=member.run, daemon=True) for member in members]
     for thread in threads:
         thread.start()
     deadline = time.monotonic() + 30
@@ -195,7 +195,7 @@ def test_a_service_outlives_a_broker_that_is_restarted(monkeypatch: pytest.Monke
         monkeypatch.setenv('KAFKA_BOOTSTRAP_SERVERS', own.bootstrap_servers)
         service = Rekey('chat', 'copies', group_id='rekey')
         service.open()
-        thread = threading.Thread(target=service.run)
+        thread = threading.Thread(target=service.run, daemon=True)
         thread.start()
         for number in range(200):
             send_msg('chat', {'sender': str(number % 7), 'contents': str(number)})

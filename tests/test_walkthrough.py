@@ -29,7 +29,7 @@ def own_topics(topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def monitoring(kind: Callable[..., AlertService]) -> Iterator[None]:
     """Run an alert service over all that was said."""
     service = kind(monitor_topic=HERE, alert_topic='alerts', offset='earliest')
-    thread = threading.Thread(target=service.monitor, kwargs={'print_msgs': False})
+    thread = threading.Thread(target=service.monitor, kwargs={'print_msgs': False}, daemon=True)
     thread.start()
     try:
         yield
