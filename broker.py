@@ -45,7 +45,7 @@ class Broker:
         >>> from broker import Broker
         >>> with Broker() as kafka:
         ...     kafka.bootstrap_servers
-        '127.0.0.1:23456'
+        '127.0.0.1:...'
     """
 
     def __init__(

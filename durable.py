@@ -10,7 +10,7 @@ The one idea to take away: the log is the state. What can be replayed need not b
 import logging
 import time
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import kafka
 import kafka.errors
@@ -26,9 +26,6 @@ from producer import send_msg
 from schemas import Alert, HumanMessage, encode, validate
 from windows import Partition
 
-if TYPE_CHECKING:
-    from alerts import AlertService
-
 __all__ = ['Group', 'View']
 
 log = logging.getLogger(__name__)
@@ -40,9 +37,13 @@ PATIENCE = 10.0  # seconds for a question to Kafka before it is asked again
 
 
 class View:
-    """The loop of a service without a group: it starts now, sees all partitions, and promises nothing about restarts."""
+    """The loop of a service without a group: it starts now, sees all partitions, and promises nothing about restarts.
 
-    def __init__(self, service: 'AlertService') -> None:
+    Args:
+        service: an ``alerts.AlertService``.
+    """
+
+    def __init__(self, service: Any) -> None:
         self.service = service
         self.partitions: dict[TopicPartition, Partition] = {}
         self.consumer = self._subscribe(group_id=None)
@@ -87,7 +88,7 @@ class View:
 class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
     """The loop of a durable service: it shares the partitions with its group, and alerts exactly once."""
 
-    def __init__(self, service: 'AlertService') -> None:
+    def __init__(self, service: Any) -> None:
         self.service = service
         self.partitions = {}
         self.producer: Any = None
