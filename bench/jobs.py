@@ -26,8 +26,8 @@ class Size:
     messages: int = 50_000
     throttled: int = 100_000
     blocking: int = 400
-    delays: int = 150
-    cycles: int = 10
+    delays: int = 120
+    cycles: int = 4
 
 
 QUICK = Size(messages=2000, throttled=3000, blocking=20, delays=10, cycles=2)
