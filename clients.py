@@ -5,6 +5,7 @@ All that reaches into the client stands here and in ``chatconsumer.py``; the cli
 The one idea to take away: measure first. Each of these was the largest item of a profile, and none gives up safety.
 """
 
+import logging
 import threading
 import time
 from typing import Any
@@ -18,7 +19,9 @@ import diagnosis
 import repairs
 import settings
 
-__all__ = ['REFUSALS', 'Flow', 'KeyPartitioner', 'abandon', 'commit', 'make_producer', 'pending']
+__all__ = ['REFUSALS', 'Flow', 'KeyPartitioner', 'Outage', 'abandon', 'commit', 'make_producer', 'pending']
+
+log = logging.getLogger(__name__)
 
 REFUSALS = (kafka.errors.KafkaConfigurationError, ValueError, AssertionError, RuntimeError)  # options that do not fit together
 BULK_GAP = 0.0005  # seconds: sends closer than this are bulk, and may wait for company
@@ -154,6 +157,32 @@ def commit(producer: Any, offsets: dict[TopicPartition, Any], group: Any, timeou
         producer._sender.wakeup()
         if not result.wait(timeout_ms=timeout * 1000):
             raise kafka.errors.KafkaTimeoutError(f'a transaction was not answered within {timeout:g} s')
+
+
+class Outage:
+    """Says in one line that Kafka is away, and in another that it is back.
+
+    Args:
+        consumer: what would be connected if Kafka were there.
+        patience: seconds without any connection before it is said.
+    """
+
+    def __init__(self, consumer: Any, patience: float = 2.0) -> None:
+        self._connections = consumer._manager._conns
+        self._patience = patience
+        self._seen = time.monotonic()
+        self._said = False
+
+    def look(self) -> None:
+        """To be called now and then."""
+        if any(connection.connected for connection in list(self._connections.values())):
+            self._seen = time.monotonic()
+            if self._said:
+                log.warning('Kafka is back. It goes on where it was.')
+                self._said = False
+        elif not self._said and time.monotonic() - self._seen > self._patience:
+            log.warning('Kafka is away since %.0f s. It is waited for: what is said meanwhile is read later.', self._patience)
+            self._said = True
 
 
 def is_spent(producer: Any) -> bool:

@@ -22,6 +22,7 @@ import settings
 from chatconsumer import ChatConsumer
 from consumer import get_consumer
 from deadletters import letter
+from errors import UnreachableError
 from producer import send_msg
 from schemas import Alert, HumanMessage, encode, validate
 from windows import Partition
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 POLL = 200  # ms that a poll waits for records: how long stop() takes
 JOINING = 20  # the same while there are no partitions yet: what is assigned is held until the poll returns
 IDLE_COMMIT = 0.5  # seconds after which offsets are committed although there was nothing to alert about
+AWAY = (kafka.errors.KafkaError, UnreachableError)  # what is waited out
 PATIENCE = 10.0  # seconds for a question to Kafka before it is asked again
 
 
@@ -47,6 +49,7 @@ class View:
         self.service = service
         self.partitions: dict[TopicPartition, Partition] = {}
         self.consumer = self._subscribe(group_id=None)
+        self.outage = clients.Outage(self.consumer)
 
     def _subscribe(self, **options: Any) -> ChatConsumer:
         service = self.service
@@ -56,6 +59,7 @@ class View:
 
     def step(self) -> None:
         """Take the next records, and let the service look at each."""
+        self.outage.look()
         for place, records in self.consumer.poll(POLL).items():
             if place not in self.partitions:
                 self.partitions[place] = Partition(self.service.new_state())
@@ -107,6 +111,7 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
             enable_auto_commit=False,
             isolation_level='read_committed',  # only then are offsets in another member's open transaction waited for
         )
+        self.outage = clients.Outage(self.consumer)
         self.consumer.on_malformed = self._malformed
         self.consumer.listen(self)
 
@@ -127,6 +132,7 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
 
     def step(self) -> None:
         """Take the next records, look at them, and commit alerts and offsets together; if that fails, do it again."""
+        self.outage.look()
         try:
             batch = self.consumer.poll(POLL if self.partitions else JOINING)
             self._build_states()
@@ -136,7 +142,7 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
             due = time.monotonic() - self._committed_at > IDLE_COMMIT
             if self._out or (self._uncommitted and due):
                 self._commit()
-        except kafka.errors.KafkaError as error:
+        except AWAY as error:
             self._start_over(error)
         except BaseException:  # a mistake in the service, or a second Ctrl-C: what is half done is not committed by close()
             self._forget()
@@ -236,7 +242,7 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             if self._uncommitted and not self._fresh:
                 self._commit()
-        except kafka.errors.KafkaError as error:
+        except AWAY as error:
             self._start_over(error)
         finally:
             self.consumer.close(autocommit=False)
