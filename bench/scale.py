@@ -9,7 +9,7 @@ import signal
 import time
 from typing import Any
 
-from bench.child import values
+from bench.child import SENDERS, values
 from bench.rig import Rig, collect
 from broker import Broker
 
@@ -18,16 +18,16 @@ PARTITIONS = 12
 
 def group(rig: Rig, processes: int, count: int) -> dict[str, Any]:
     """Messages a second of a group of so many processes, from the moment at which all of them are members."""
-    topic, alerts = rig.topic('monitored', PARTITIONS), rig.topic('alerts')
+    topic, alerts, limit = rig.topic('monitored', PARTITIONS), rig.topic('alerts'), 2 * count // SENDERS
     observer, producer = rig.observe(alerts), rig.producer()
-    jobs = [rig.start('throttle', 'ours', topic, alerts, f'group-{topic}', 100) for _ in range(processes)]
+    jobs = [rig.start('throttle', 'ours', topic, alerts, f'group-{topic}', limit) for _ in range(processes)]
     try:
         _wait_until_shared(rig, f'group-{topic}', processes)
-        messages = values(count) + [{'sender': f'last-{number}', 'contents': ''} for number in range(100) for _ in range(101)]
+        messages = values(count) + [{'sender': f'last-{number}', 'contents': ''} for number in range(50) for _ in range(limit + 1)]
         spoken: dict[str, int] = {}
         for each in messages:
             spoken[each['sender']] = spoken.get(each['sender'], 0) + 1
-        wanted = sum(max(0, number - 100) for number in spoken.values())
+        wanted = sum(max(0, number - limit) for number in spoken.values())
         for job in jobs:
             job.send_signal(signal.SIGSTOP)  # so that filling the topic takes nothing from them
         for each in messages:
