@@ -15,6 +15,9 @@ import sys
 import time
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
+
+import kafka.errors
 
 from errors import ChatError
 from producer import send_msg
@@ -74,7 +77,7 @@ class Room:
             return 'Not sent: Kafka does not answer at the moment. Send it again when it does.'
         try:
             send_msg(self.topic, {'sender': name, 'contents': text}, block=True, timeout=8.0, schema=HumanMessage)
-        except ChatError as error:
+        except (ChatError, kafka.errors.KafkaError) as error:
             return printable(f'Not sent: {error}')
         return ''
 
@@ -136,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not is_local(options.host):
         phrase = os.environ.get('ROOM_PASS_PHRASE') or pass_phrase()
         address = address_of_this_machine() if options.host in ('0.0.0.0', '::') else options.host  # noqa: S104
-        link = f'http://{address}:{options.port}/?pass={phrase}'
+        link = f'http://{address}:{options.port}/?pass={quote(phrase)}'
         door = {'phrase': phrase}
         segno.make(link, micro=False).terminal(compact=True)
         print(f'The room is open for everybody who has the pass phrase {phrase}: {link}', flush=True)

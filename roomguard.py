@@ -115,7 +115,7 @@ class Door:
 
     def __init__(self, app: Any, phrase: str = '', hosts: frozenset[str] = frozenset()) -> None:
         self.app, self.phrase, self.hosts = app, phrase, hosts
-        self.token = hashlib.sha256(secrets.token_bytes(32)).hexdigest()
+        self.token = hashlib.sha256(f'the room: {phrase}'.encode()).hexdigest()  # holds on when the room is opened again
         self.tries = Limits(10, 60.0)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

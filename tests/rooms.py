@@ -23,7 +23,8 @@ FLAGS = ('headless', 'no-sandbox', 'disable-gpu', 'disable-quic', 'no-first-run'
 MORE_FLAGS = ('disable-component-update', 'disable-dev-shm-usage', 'hide-scrollbars')
 
 
-def _chromium() -> tuple[str, str]:
+def needs_chromium() -> tuple[str, str]:
+    """Where Chromium and its driver are; without them the test is skipped, and fails in CI."""
     browser = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome', 'chrome'))), None)
     driver = shutil.which('chromedriver')
     if browser and driver:
@@ -40,7 +41,7 @@ class Browser:
     def __init__(self, folder: Path, width: int, height: int) -> None:
         from selenium import webdriver
 
-        browser, driver = _chromium()
+        browser, driver = needs_chromium()
         options = webdriver.ChromeOptions()
         options.binary_location = browser
         for flag in (*FLAGS, *MORE_FLAGS, f'user-data-dir={folder}', f'window-size={width},{height}'):
@@ -81,7 +82,7 @@ class Browser:
 @pytest.fixture(scope='module')
 def kafka_here() -> Iterator[Broker]:
     """A Kafka whose topics have three partitions."""
-    _chromium()
+    needs_chromium()
     with Broker(properties={'num.partitions': '3'}) as broker:
         yield broker
 

@@ -180,7 +180,6 @@ def test_what_the_teacher_starts_is_seen_and_stops(two: tuple[Browser, Browser])
     one.picture('room-dark.png')
     one.click('.contrast')
     one.turn_to('Teach')
-    one.picture('room-teach.png')
     for button in (0, 2):
         one.click('.teach', button)
     eventually(lambda: all(map(gone, pids)))

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from roomguard import Limits, address_of_this_machine, is_local, pass_phrase
 from tests.brokers import ROOT, eventually, gone
 from tests.rig import free_port
+from tests.rooms import Browser, needs_chromium
 from tests.testkafka import clean
 
 HOLD = """
@@ -38,8 +40,8 @@ def open_room() -> Iterator[Callable[..., tuple[int, 'subprocess.Popen[str]']]]:
     """Opens rooms whose Kafka is not there: ``open_room('--host', '0.0.0.0')`` gives the port and the process."""
     with contextlib.ExitStack() as stack:
 
-        def start(*options: str) -> tuple[int, 'subprocess.Popen[str]']:
-            port = free_port()
+        def start(*options: str, port: int = 0) -> tuple[int, 'subprocess.Popen[str]']:
+            port = port or free_port()
             environment = {name: value for name, value in clean(os.environ).items() if not name.startswith('PYTEST')}
             environment |= {'KAFKA_BOOTSTRAP_SERVERS': f'127.0.0.1:{free_port()}', 'PYTHONIOENCODING': 'utf-8'}
             process = subprocess.Popen(
@@ -145,6 +147,39 @@ def test_what_the_room_started_ends_with_it(how: signal.Signals) -> None:
     finally:
         room.kill()
         room.communicate()
+
+
+@pytest.mark.browser
+def test_a_phone_comes_in_by_the_code_and_a_restart_is_found(
+    open_room: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The link opens the page, which shows the code and leaves teaching to the teacher; it finds a room that was opened again."""
+    needs_chromium()
+    monkeypatch.setenv('ROOM_PASS_PHRASE', 'tame otters 7')
+    port, process = open_room('--host', '0.0.0.0')
+    link = ''
+    while not link:
+        line = process.stdout.readline()
+        assert line, 'the room ended'
+        link = next(iter(re.findall(r'http://\S+/\?pass=\S+', line)), '')
+    phone = Browser(tmp_path, 500, 900)
+    try:
+        phone.open(link)
+        phone.sees('Kafka is lost', '.state')
+        phone.click('.join')
+        phone.sees(link, '.link')
+        phone.turn_to('Teach')
+        phone.sees('Start', '.teach')
+        here = is_local(address_of_this_machine())  # in no network: then the link is for this machine
+        assert phone.js('return [...document.querySelectorAll(".teach")].every(e => e.disabled)') != here
+        process.kill()
+        process.wait()
+        phone.js('window.before = true')
+        open_room('--host', '0.0.0.0', port=port)
+        eventually(lambda: phone.js('return !window.before'))
+        phone.sees('Kafka is lost', '.state')
+    finally:
+        phone.driver.quit()
 
 
 def test_limits_are_for_each_visitor_and_pass() -> None:
