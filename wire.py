@@ -6,6 +6,7 @@ classes; only the socket is ours.
 The one idea to take away: there is no magic in a client; it asks one question after the other over a socket.
 """
 
+import encodings.idna  # noqa: F401 - else the first look-up of a name would import it, while somebody waits
 import socket
 import ssl
 import struct
