@@ -17,13 +17,12 @@ from typing import Any
 
 import kafka
 from kafka import OffsetAndMetadata, TopicPartition
-from kafka.serializer import Deserializer
 
 from clients import FIRST_STEPS_MS
 from deadletters import forward
 from errors import AccessError, ClosedError
-from schemas import Malformed, decode, printable
-from unpacking import QuickRecords
+from schemas import Malformed, printable
+from unpacking import Keys, QuickRecords, Values
 
 __all__ = ['ChatConsumer']
 
@@ -33,36 +32,11 @@ FIRST_STEP = 500  # records of the first poll, as kafka-python's own
 METADATA_WAIT = 10.0  # seconds for a topic's partitions to become known; a topic that is new is created meanwhile
 
 
-class _Value(Deserializer):  # type: ignore[misc]
-    """Decodes values. It cannot raise (that would make the client spin): a ``Malformed`` stands for what could not be read."""
-
-    def __init__(self, schema: Any) -> None:
-        decode(b'null', schema)  # a schema that is none is told here, not at the first record
-        self.schema = schema
-        self.malformed = 0
-
-    def deserialize(self, topic: str, headers: Any, data: bytes | None) -> Any:
-        value = decode(data, self.schema)
-        if value.__class__ is Malformed:
-            self.malformed += 1
-        return value
-
-
-class _Key(Deserializer):  # type: ignore[misc]
-    """Keys are text where they are UTF-8, and stay bytes where they are not."""
-
-    def deserialize(self, topic: str, headers: Any, data: bytes | None) -> Any:
-        try:
-            return None if data is None else data.decode()
-        except UnicodeDecodeError:
-            return data
-
-
 class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
     """A KafkaConsumer that reports and skips what it cannot read, and whose loop takes large steps."""
 
     def __init__(self, *topics: str, schema: Any = None, dead_letter_topic: str | None = None, **options: Any) -> None:
-        self._values = _Value(schema)
+        self._values = Values(schema)
         self._dead_letter_topic = dead_letter_topic
         self.on_malformed: Callable[[Any], None] | None = None  # instead of forwarding
         self._pid = os.getpid()
@@ -71,12 +45,15 @@ class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
         self._current: Any = None
         self._starts: dict[TopicPartition, int] = {}
         self._given, self._given_at, self._pace = 0, 0.0, FIRST_STEP
-        super().__init__(*topics, value_deserializer=self._values, key_deserializer=_Key(), **options)
+        super().__init__(*topics, value_deserializer=self._values, key_deserializer=Keys(), **options)
         self._fetcher.PartitionRecords = QuickRecords
         self._client.cluster.config['retry_backoff_ms'] = FIRST_STEPS_MS  # kafka-python 3.0 does not hand the option on
         if not _open:
             atexit.register(_close_all)
         _open.add(self)
+
+    def __repr__(self) -> str:
+        return f'<ChatConsumer of {", ".join(sorted(self.subscription() or ())) or "nothing"}{", closed" if self._closed else ""}>'
 
     def start_at(self, topics: list[str], offset: str | int | datetime.datetime) -> None:
         """Subscribe, and fix where each partition starts: now, not at the first poll as the client would."""

@@ -13,8 +13,39 @@ import kafka.errors
 from kafka import TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord, Fetcher
 from kafka.record.util import decode_varint
+from kafka.serializer import Deserializer
 
-__all__ = ['QuickRecords']
+from schemas import Malformed, decode
+
+__all__ = ['Keys', 'QuickRecords', 'Values']
+
+
+class Values(Deserializer):  # type: ignore[misc]
+    """Decodes values. It cannot raise (that would make the client spin): a ``Malformed`` stands for what could not be read."""
+
+    def __init__(self, schema: Any) -> None:
+        """Take a TypedDict, or None for any JSON."""
+        decode(b'null', schema)  # a schema that is none is told here, not at the first record
+        self.schema = schema
+        self.malformed = 0
+
+    def deserialize(self, topic: str, headers: Any, data: bytes | None) -> Any:
+        """The value, or a ``Malformed``; ``malformed`` counts those."""
+        value = decode(data, self.schema)
+        if value.__class__ is Malformed:
+            self.malformed += 1
+        return value
+
+
+class Keys(Deserializer):  # type: ignore[misc]
+    """Keys are text where they are UTF-8, and stay bytes where they are not."""
+
+    def deserialize(self, topic: str, headers: Any, data: bytes | None) -> Any:
+        """The key as text, if it is."""
+        try:
+            return None if data is None else data.decode()
+        except UnicodeDecodeError:
+            return data
 
 
 class QuickRecords(Fetcher.PartitionRecords):  # type: ignore[misc]

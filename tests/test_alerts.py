@@ -42,7 +42,7 @@ def running(service: AlertService) -> Iterator[None]:
         raise failures[0]
 
 
-def hear(topic: str, count: int, patience: float = 5.0) -> list[Any]:
+def hear(topic: str, count: int, patience: float = 15.0) -> list[Any]:
     """The alerts on a topic, one more than expected if there is one."""
     reader = get_consumer(topic, offset='earliest', timeout=patience)
     found = []
