@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -37,6 +38,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Decide where Kafka comes from, before anything changes the environment."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job; the prompts of the README would inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[CHOICE] = testkafka.choose(config.getoption('--kafka'), os.environ)
     config.stash[NOTES] = []
 
