@@ -19,7 +19,7 @@ import diagnosis
 import repairs
 import settings
 
-__all__ = ['REFUSALS', 'Flow', 'KeyPartitioner', 'Outage', 'abandon', 'commit', 'make_producer', 'pending']
+__all__ = ['REFUSALS', 'Flow', 'KeyPartitioner', 'Outage', 'abandon', 'commit', 'give_up', 'make_producer', 'make_transactional', 'pending']
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +74,33 @@ def make_producer(options: settings.Options, knock: bool = True) -> Any:
     producer._metadata.config['retry_backoff_ms'] = FIRST_STEPS_MS
     repairs.repair(producer)
     return producer
+
+
+def make_transactional(name: str) -> Any:
+    """A KafkaProducer for transactions; one of the same name that went before is shut out, and its open transaction given up.
+
+    Raises:
+        UnreachableError, KafkaError: there is no Kafka that could begin one.
+    """
+    options = settings.client_options('producer', transactional_id=name, retry_backoff_ms=5, partitioner=KeyPartitioner())
+    producer = make_producer(options)
+    try:
+        producer.init_transactions()
+    except BaseException:
+        abandon(producer)
+        raise
+    return producer
+
+
+def give_up(producer: Any, timeout: float = 2.0) -> None:
+    """Use a transactional producer no more, and end its transaction, so that readers need not wait until it expires."""
+    try:
+        result = producer._transaction_manager.begin_abort()
+        producer._sender.wakeup()
+        result.wait(timeout_ms=timeout * 1000)
+    except kafka.errors.KafkaError:
+        log.debug('the transaction is left to expire, or to the next producer of its name', exc_info=True)
+    abandon(producer)
 
 
 class Flow:

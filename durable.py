@@ -102,6 +102,7 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
         self._uncommitted: set[TopicPartition] = set()
         self._out: list[dict[str, Any]] = []
         self._alerts: list[Any] = []
+        self._membership: Any = None
         self._replaying = False
         self._in_trouble = False
         self._committed_at = time.monotonic()
@@ -117,6 +118,8 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
 
     def on_partitions_assigned(self, assigned: Any) -> None:
         """Nothing may wait inside this call-back: hold the new partitions until their state is built."""
+        # Asked for now, not when it commits: a member that slept through its session has an empty one by then, which Kafka lets pass.
+        self._membership = self.consumer.group_metadata()
         self._fresh |= set(assigned)
         if assigned:
             self.consumer.pause(*assigned)
@@ -194,14 +197,7 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
 
     def _commit(self) -> None:
         if self.producer is None:
-            options = settings.client_options(
-                'producer',
-                transactional_id=self._id,
-                retry_backoff_ms=5,
-                partitioner=clients.KeyPartitioner(),
-            )
-            self.producer = clients.make_producer(options)
-            self.producer.init_transactions()
+            self.producer = clients.make_transactional(self._id)
         offsets = {}
         for place in self._uncommitted:
             offset = self.consumer.position(place, timeout_ms=PATIENCE * 1000) or 0
@@ -209,7 +205,7 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
         self.producer.begin_transaction()
         for message in self._out:
             self.producer.send(**message)
-        clients.commit(self.producer, offsets, self.consumer.group_metadata(), PATIENCE)
+        clients.commit(self.producer, offsets, self._membership, PATIENCE)
         told, self._alerts = self._alerts, []
         self._out.clear()
         self._uncommitted.clear()
@@ -225,8 +221,8 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
             self._in_trouble = True
         self._forget()
         if self.producer is not None:
-            clients.abandon(self.producer)
-            self.producer = None  # the next one, of the same id, ends the transaction that this one left open
+            clients.give_up(self.producer)
+            self.producer = None
         assigned = self.consumer.assignment()
         self._fresh |= assigned
         self.consumer.pause(*assigned)
