@@ -16,6 +16,8 @@ def records(topic: str) -> list[Any]:
     try:
         topic = settings.topic_name(topic)
         places = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))]
+        if not places:  # nobody has written yet
+            return []
         consumer.assign(places)
         consumer.seek_to_beginning()
         ends = consumer.end_offsets(places)

@@ -90,16 +90,18 @@ def test_a_broker_that_restarts_costs_no_alert(size: dict[str, int], monkeypatch
             stage.close()
 
 
-def test_a_service_that_slept_through_its_session_does_not_alert_twice(scene: Any) -> None:
-    """Stopped for longer than its session, it finds out that others have taken over."""
+def test_services_that_slept_through_their_session_do_not_alert_twice(scene: Any) -> None:
+    """Stopped for longer than their session, each at whatever it is doing, they find out that another one has taken over."""
     stage = scene((3, 2.0))
-    talk = stage.talk(6_000, 100, seconds=8.0)
-    sleeper = stage.start()
-    time.sleep(3.0)
-    sleeper.send_signal(signal.SIGSTOP)
+    talk = stage.talk(6_000, 100, seconds=9.0)
+    sleepers = [stage.start() for _ in range(3)]
+    time.sleep(4.0)
+    for sleeper in sleepers:
+        sleeper.send_signal(signal.SIGSTOP)
     stage.start()
     time.sleep(3.5)
-    sleeper.send_signal(signal.SIGCONT)
+    for sleeper in sleepers:
+        sleeper.send_signal(signal.SIGCONT)
     talk.join()
     stage.wait_until_read()
     stage.check()
