@@ -101,7 +101,8 @@ class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
         if not update_offsets:
             self._ends = {place: OffsetAndMetadata(r[-1].offset + 1, '', r[-1].leader_epoch) for place, r in batch.items()}
         if self._values.malformed != bad:
-            batch = {place: [r for r in records if not self._is_malformed(r)] for place, records in batch.items()}
+            readable = {place: [r for r in records if not self._is_malformed(r)] for place, records in batch.items()}
+            batch = {place: records for place, records in readable.items() if records}
         return batch
 
     def _step(self) -> int:

@@ -113,6 +113,20 @@ def test_a_malformed_message_is_reported_and_passed_by(topic: str, alerts: str, 
     assert caplog.text.count('skipped') == 5
 
 
+@pytest.mark.parametrize('group', [None, 'poison'], ids=['view', 'group'])
+def test_nothing_but_poison_stops_no_service(topic: str, alerts: str, group: str | None, caplog: Any) -> None:
+    """A poll in which no record can be read is a poll like any other."""
+    with running(ThrottlingAlertService(topic, alerts, group and f'{group}-{topic}', limit=0)):
+        get_producer().send(topic, b'no json', b'key').get(10)
+        deadline = time.monotonic() + 10
+        while 'skipped' not in caplog.text:
+            assert time.monotonic() < deadline, 'it was not read'
+            time.sleep(0.05)
+        send_msg(topic, {'sender': 'red', 'contents': 'fine'})
+        found = hear(alerts, 1)
+    assert [record.value['triggered_by']['contents'] for record in found] == ['fine']
+
+
 class Shouting(AlertService):
     """A learner's own: it remembers how often each sender shouted, per partition."""
 
