@@ -42,13 +42,17 @@ class Guard:
         self.folder = Path(tempfile.mkdtemp(prefix='kafka-workshop-'))
         self.grace = grace
         self._owner = os.getpid()
-        self._process = subprocess.Popen(
-            [sys.executable, '-E', '-s', '-S', __file__, str(self.folder), str(self._owner), str(grace)],
-            stdin=subprocess.PIPE,
-            env=environment,
-            start_new_session=True,  # the terminal's Ctrl-C is Python's alone
-            creationflags=getattr(subprocess, 'CREATE_NEW_PROCESS_GROUP', 0),  # the same on Windows
-        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, '-E', '-s', '-S', __file__, str(self.folder), str(self._owner), str(grace)],
+                stdin=subprocess.PIPE,
+                env=environment,
+                start_new_session=True,  # the terminal's Ctrl-C is Python's alone
+                creationflags=getattr(subprocess, 'CREATE_NEW_PROCESS_GROUP', 0),  # the same on Windows
+            )
+        except BaseException:  # Ctrl-C before there is anybody who would remove it
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
 
     def launch(self, node: int, command: Sequence[str], log: Path) -> None:
         """Start a JVM, its output going to `log`."""
