@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import kafka
+import kafka.errors
 from kafka import OffsetAndMetadata, TopicPartition
 
 from clients import FIRST_STEPS_MS
@@ -96,7 +97,11 @@ class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
         """
         self._check_open()
         bad = self._values.malformed
-        batch: dict[TopicPartition, list[Any]] = super().poll(timeout_ms, max_records or self._step(), update_offsets)
+        batch: dict[TopicPartition, list[Any]] = {}
+        try:
+            batch = super().poll(timeout_ms, max_records or self._step(), update_offsets)
+        except kafka.errors.KafkaConnectionError:  # a member of a group that looks for its coordinator while Kafka is away
+            time.sleep(min(timeout_ms / 1000, 0.1))
         self._given, self._given_at = sum(map(len, batch.values())), time.monotonic()
         if not update_offsets:
             self._ends = {place: OffsetAndMetadata(r[-1].offset + 1, '', r[-1].leader_epoch) for place, r in batch.items()}

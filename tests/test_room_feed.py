@@ -112,9 +112,9 @@ def test_the_watch_tells_lag_and_members(kafka: Kafka, topics: tuple[str, str]) 
             rows = eventually(lambda: [row for row in watch.snapshot.groups if row['group'] == group and row['committed'] == 1])
             assert (rows[0]['end'], rows[0]['lag'], rows[0]['state']) == (3, 2, 'Stable')
             assert rows[0]['member'].startswith('kafka-python')
-            assert [row['end'] for row in watch.snapshot.topics if row['topic'] == topic and row['partition'] == rows[0]['partition']] == [
-                3
-            ]
+            here = (topic, rows[0]['partition'])
+            ends = eventually(lambda: [row['end'] for row in watch.snapshot.topics if (row['topic'], row['partition']) == here])
+            assert ends == [3]
         eventually(lambda: any(text == f'{group}: nobody left' for _, text in watch.rebalances))
     finally:
         watch.stop()
