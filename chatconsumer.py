@@ -90,7 +90,7 @@ class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
         return settled
 
     def poll(self, timeout_ms: float = 0, max_records: int | None = None, update_offsets: bool = True) -> dict[TopicPartition, list[Any]]:
-        """As kafka-python's, without the records that cannot be read.
+        """As kafka-python's, without the records that cannot be read; a partition that had nothing else comes with an empty list.
 
         Raises:
             ClosedError: the consumer was closed, or was made before a fork.
@@ -106,8 +106,7 @@ class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
         if not update_offsets:
             self._ends = {place: OffsetAndMetadata(r[-1].offset + 1, '', r[-1].leader_epoch) for place, r in batch.items()}
         if self._values.malformed != bad:
-            readable = {place: [r for r in records if not self._is_malformed(r)] for place, records in batch.items()}
-            batch = {place: records for place, records in readable.items() if records}
+            batch = {place: [r for r in records if not self._is_malformed(r)] for place, records in batch.items()}
         return batch
 
     def _step(self) -> int:

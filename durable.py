@@ -140,7 +140,7 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
             batch = self.consumer.poll(POLL if self.partitions else JOINING)
             self._build_states()
             for place, records in batch.items():
-                if place in self.partitions:
+                if records and place in self.partitions:
                     self._replay_and_show(place, records)
             due = time.monotonic() - self._committed_at > IDLE_COMMIT
             if self._out or (self._uncommitted and due):
