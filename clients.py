@@ -44,7 +44,7 @@ class KeyPartitioner(DefaultPartitioner):  # type: ignore[misc]
     def partition(self, topic: str, key: Any, serialized_key: bytes | None, value: Any, serialized_value: Any, cluster: Any) -> int:
         """The partition for a key; it is computed once, and again when the topic's partitions have grown."""
         count = len(cluster.partitions_for_topic(topic) or ())
-        if self._counts.get(topic) != count or len(self._known) > 100_000:
+        if self._counts.get(topic) != count or len(self._known) > KEYS:
             self._known.clear()
             self._counts[topic] = count
         place = self._known.get((topic, serialized_key)) if serialized_key is not None else None
