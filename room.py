@@ -45,7 +45,7 @@ class Room:
 
     def __init__(self, topic: str = 'human-messages', alert_topic: str = 'alerts', link: str = '') -> None:
         self.topic, self.link = topic, link
-        self.feed, self.watch = Feed(topic, alert_topic), Watch()
+        self.feed, self.watch = Feed(topic, alert_topic), Watch(topic, alert_topic)
         throttle = (
             'from alerts import ThrottlingAlertService; '
             f"ThrottlingAlertService(monitor_topic={topic!r}, alert_topic={alert_topic!r}, group_id='throttle').monitor()"

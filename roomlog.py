@@ -52,11 +52,15 @@ class Watch(Worker):
 
     ``snapshot`` is the latest; ``rebalances`` holds ``(time, text)`` of each change in who reads what, latest last;
     ``seen`` is the ``time.monotonic()`` of the last answer, ``trouble`` why there is none.
+
+    Args:
+        first: topics whose rows come first, so that a cluster of many topics does not push them out of the tables.
+        clock: what tells the time of day.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, *first: str, clock: Callable[[], float] = time.time) -> None:
         super().__init__()
-        self.clock = clock
+        self.first, self.clock = first, clock
         self.snapshot = Snapshot()
         self.rebalances: deque[tuple[float, str]] = deque(maxlen=30)
         self.seen = 0.0
@@ -103,6 +107,9 @@ class Watch(Worker):
             for place, partition in sorted(partitions.items())
         ]
         groups = self._groups(admin, ends)
+        first = {settings.topic_name(topic) for topic in self.first}
+        for table in (rows, groups):
+            table.sort(key=lambda row: row['topic'] not in first)
         return Snapshot(rows[:ROWS], groups[:ROWS], len(rows[ROWS:]) + len(groups[ROWS:]))
 
     def _groups(self, admin: Any, ends: dict[TopicPartition, int]) -> list[dict[str, Any]]:

@@ -71,12 +71,12 @@ def test_instances_that_come_and_go_alert_exactly_once(scene: Any, window: tuple
     stage.check()
 
 
-@pytest.mark.parametrize('size', [SMALL, pytest.param(FULL, marks=LONG)])
-def test_a_broker_that_restarts_costs_no_alert(size: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(('window', 'size'), [(ORDINARY, SMALL), *FULL_RUNS])
+def test_a_broker_that_restarts_costs_no_alert(window: tuple[int, float], size: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
     """The only broker is stopped and started in mid-work; the service waits, and goes on."""
     with Broker() as kafka:
         monkeypatch.setenv('KAFKA_BOOTSTRAP_SERVERS', kafka.bootstrap_servers)
-        stage = Scene(kafka.bootstrap_servers, (3, 2.0))
+        stage = Scene(kafka.bootstrap_servers, window)
         try:
             talk = stage.talk(size['messages'], size['senders'], seconds=6.0)
             stage.start()
@@ -90,18 +90,21 @@ def test_a_broker_that_restarts_costs_no_alert(size: dict[str, int], monkeypatch
             stage.close()
 
 
-def test_services_that_slept_through_their_session_do_not_alert_twice(scene: Any) -> None:
+@pytest.mark.parametrize(('window', 'size'), [(ORDINARY, SMALL), *FULL_RUNS])
+def test_services_that_slept_through_their_session_do_not_alert_twice(scene: Any, window: tuple[int, float], size: dict[str, int]) -> None:
     """Stopped for longer than their session, each at whatever it is doing, they find out that another one has taken over."""
-    stage = scene((3, 2.0))
-    talk = stage.talk(6_000, 100, seconds=9.0)
+    stage = scene(window)
+    rounds = size['kills'] // 4 or 1
+    talk = stage.talk(size['messages'], size['senders'], seconds=9.0 * rounds)
     sleepers = [stage.start() for _ in range(3)]
-    time.sleep(4.0)
-    for sleeper in sleepers:
-        sleeper.send_signal(signal.SIGSTOP)
-    stage.start()
-    time.sleep(3.5)
-    for sleeper in sleepers:
-        sleeper.send_signal(signal.SIGCONT)
+    for _ in range(rounds):
+        time.sleep(4.0)
+        for sleeper in sleepers:
+            sleeper.send_signal(signal.SIGSTOP)
+        stage.start()
+        time.sleep(3.5)
+        for sleeper in sleepers:
+            sleeper.send_signal(signal.SIGCONT)
     talk.join()
     stage.wait_until_read()
     stage.check()
@@ -109,7 +112,7 @@ def test_services_that_slept_through_their_session_do_not_alert_twice(scene: Any
 
 def test_quiet_after_an_alert_outlives_a_kill(scene: Any) -> None:
     """repeat_interval is part of what a restarted service knows."""
-    stage = scene((3, 2.0), repeat=1.5)
+    stage = scene(ORDINARY, repeat=1.5)
     talk = stage.talk(6_000, 50, seconds=5.0)
     for wait in (2.0, 4.0):
         process = stage.start()
@@ -123,7 +126,7 @@ def test_quiet_after_an_alert_outlives_a_kill(scene: Any) -> None:
 
 def test_poison_goes_to_the_dead_letters_once_and_stops_nothing(scene: Any, kafka: Any) -> None:
     """What cannot be read is kept with its place, exactly once, even if the service is killed."""
-    stage = scene((3, 2.0))
+    stage = scene(ORDINARY)
     sender = client.KafkaProducer(bootstrap_servers=kafka.bootstrap_servers)
     for number in range(60):
         sender.send(stage.topic, b'no json %d' % number, key=b'k%d' % number)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from kafka.admin import KafkaAdminClient
 
+import roomlog
 import settings
 from consumer import get_consumer
 from errors import AccessError, MessageError
@@ -98,10 +99,13 @@ def test_partitions_that_appear_later_are_read(feed: Feed) -> None:
     eventually(lambda: any(each.contents == 'in the new one' for each in feed.since(0)[0]))
 
 
-def test_the_watch_tells_lag_and_members(kafka: Kafka, topics: tuple[str, str]) -> None:
-    """The watch shows ends, what a group has committed, its lag, and that it has lost its member."""
+def test_the_watch_tells_lag_and_members(kafka: Kafka, topics: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The watch shows ends, what a group has committed, its lag, and that it has lost its member; the room's topics come first."""
+    monkeypatch.setattr(roomlog, 'ROWS', 3)
     topic, group = topics[0], f'{topics[0]}-group'
-    watch = Watch()
+    with contextlib.closing(KafkaAdminClient(**settings.client_options('admin'))) as admin:
+        admin.create_topics({f'before-{number}-{topic}': {'num_partitions': 2} for number in range(3)})
+    watch = Watch(topic)
     watch.start()
     try:
         with contextlib.closing(get_consumer(topic, group_id=group, offset='earliest')) as consumer:
