@@ -104,7 +104,7 @@ class AlertService:
         """Watch until Ctrl-C or ``stop()``.
 
         Args:
-            print_msgs: print each alert.
+            print_msgs: print that it watches, and each alert.
 
         Raises:
             UnreachableError: no Kafka there. AccessError: no right to a topic or group.
@@ -113,6 +113,8 @@ class AlertService:
         with CtrlC() as ctrl_c:
             try:
                 self._loop = durable.View(self) if self.group_id is None else durable.Group(self)
+                if print_msgs:
+                    print(f'{type(self).__name__} watches {self.monitor_topic!r} until Ctrl-C.', flush=True)
                 while not self._stopped.is_set():
                     with ctrl_c.held():
                         self._loop.step()

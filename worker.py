@@ -135,6 +135,8 @@ class Service:
         try:
             with self._interruptible():
                 self.open()
+                if count is timeout is None:
+                    print(f'{type(self).__name__} reads {self.topic!r} until Ctrl-C.', flush=True)
                 begun = since = time.monotonic()
                 while not self._stopping.is_set() and (count is None or done < count):
                     worked = self._step(BATCH if count is None else min(count - done, BATCH))
