@@ -77,10 +77,11 @@ def test_a_broker_that_restarts_costs_no_alert(window: tuple[int, float], size: 
     with Broker() as kafka:
         monkeypatch.setenv('KAFKA_BOOTSTRAP_SERVERS', kafka.bootstrap_servers)
         stage = Scene(kafka.bootstrap_servers, window)
+        restarts = 1 if size is SMALL else 3
         try:
-            talk = stage.talk(size['messages'], size['senders'], seconds=6.0)
+            talk = stage.talk(size['messages'], size['senders'], seconds=6.0 * restarts)
             stage.start()
-            for _ in range(1 if size is SMALL else 3):
+            for _ in range(restarts):
                 time.sleep(3.0)
                 kafka.restart(1)
             talk.join()
