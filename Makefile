@@ -6,6 +6,7 @@ N ?=
 DEMO_SECONDS ?=
 REPLAY ?=
 PYTEST ?=
+BENCH ?=
 
 VENV := .venv
 ifeq ($(OS),Windows_NT)
@@ -62,8 +63,8 @@ types: $(VENV)/dev  ## mypy, strict
 	@$(RUN) -m mypy
 
 .PHONY: bench
-bench: $(VENV)/bench  ## what a message costs, here and with other clients
-	@$(RUN) -m bench
+bench: $(VENV)/bench  ## what a message costs, here and with other clients (BENCH=--quick for a smoke run)
+	@$(RUN) -m bench $(BENCH)
 
 .PHONY: browser
 browser:

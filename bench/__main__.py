@@ -1,4 +1,4 @@
-"""``make bench``: measures everything in one run, prints a table, writes ``bench/results.json`` and ``docs/bench.svg``.
+"""``make bench``: measures everything in one run, prints it, writes ``bench/results.json``, ``docs/bench.svg``, and the tables in the docs.
 
 ``python -m bench --quick`` is a smoke run: one round of few messages, nothing is written.
 """
@@ -68,8 +68,9 @@ def main() -> int:
         numbers = {job: {client: report.rounded(kinds) for client, kinds in clients.items()} for job, clients in results.numbers.items()}
         document = {'machine': here, 'rounds': done, 'ratios': found, 'numbers': numbers, 'scale': scaled}
         (ROOT / 'bench' / 'results.json').write_text(json.dumps(document, indent=1) + '\n', encoding='utf-8')
-        (ROOT / 'docs').mkdir(exist_ok=True)
         (ROOT / 'docs' / 'bench.svg').write_text(report.plot(results), encoding='utf-8')
+        for page in (ROOT / 'README.md', ROOT / 'docs' / 'scaling.md'):
+            page.write_text(report.fill(page.read_text(encoding='utf-8'), document), encoding='utf-8')
     return 0
 
 

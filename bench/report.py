@@ -1,5 +1,6 @@
-"""From numbers to a table, ratios against their targets, and a plot."""
+"""From numbers to tables, ratios against their targets, and a plot."""
 
+import re
 import statistics
 from typing import Any
 
@@ -99,6 +100,41 @@ def promises(found: list[dict[str, Any]]) -> str:
         numbers = f'{each["median"]:8.2f} {each["unit"]:<3}({each["low"]:.2f} to {each["high"]:.2f})'
         lines.append(f'    {each["name"]:<72} {numbers:<32} {target:<14} {verdict}')
     return '\n'.join(lines)
+
+
+def tables(document: dict[str, Any]) -> list[list[str]]:
+    """The tables that README.md and docs/scaling.md show, as lines of Markdown, from what results.json holds."""
+    numbers, group = document['numbers'], document['scale']['group']
+    clients = ('ours', 'plain', 'plain+crc32c', 'aio', 'confluent')
+    heads = ('this library', 'kafka-python', 'kafka-python + crc32c', 'aiokafka (C)', 'confluent-kafka (C)')
+    rows = {'send': 'send in bulk', 'read': 'read', 'throttle': 'throttle service', 'throttle_group': 'throttle in a group, exactly once'}
+
+    def cell(found: dict[str, list[float]] | None) -> str:
+        return f'{statistics.median(found["rate"]) / 1000:.0f} ({statistics.median(found["cpu_us"]):.1f})' if found else ''
+
+    rates = [[title, *(cell(numbers[job].get(client)) for client in clients)] for job, title in rows.items()]
+    processes = [
+        [f'{each["processes"]}', f'{each["rate"]:,.0f}', f'{each["rate"] / group[0]["rate"]:.2f}', f'{each["cpu_us"]:.1f}']
+        for each in group
+    ]
+    senders = [[f'{each["senders"]:,}', f'{each["cpu_us"]:.1f}'] for each in document['scale']['senders']]
+    return [
+        _markdown(['thousand messages a second (us of CPU each)', *heads], rates),
+        _markdown(['processes', 'messages a second', 'times one', 'us of CPU a message'], processes),
+        _markdown(['senders', 'us of CPU a message'], senders),
+    ]
+
+
+def _markdown(head: list[str], rows: list[list[str]]) -> list[str]:
+    lines = [f'| {" | ".join(cells)} |' for cells in (head, ['---'] * len(head), *rows)]
+    return [line.replace('|  ', '| ') for line in lines]
+
+
+def fill(text: str, document: dict[str, Any]) -> str:
+    """A page with the tables that it has replaced by those of this run."""
+    for table in tables(document):
+        text = re.sub(rf'{re.escape(table[0])}\n(\|.*\n)*', lambda _: '\n'.join([*table, '']), text)  # noqa: B023 - it is called at once
+    return text
 
 
 def plot(results: Results) -> str:

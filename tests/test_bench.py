@@ -1,5 +1,6 @@
 """The bench in a tiny form: it runs with every client, agrees with itself, and prints its ratios. Times are not asserted."""
 
+import importlib
 import importlib.util
 import json
 import subprocess
@@ -43,4 +44,10 @@ def test_the_results_that_are_shown_are_there() -> None:
     assert results['rounds'] >= 1
     assert len([each for each in results['ratios'] if each['kept'] is not None]) >= 12
     assert {each['processes'] for each in results['scale']['group']} == {1, 2, 4}
+    report = importlib.import_module('bench.report')
+    for page, shown in ((ROOT / 'README.md', 1), (ROOT / 'docs' / 'scaling.md', 3)):
+        text = page.read_text(encoding='utf-8')
+        assert sum('\n'.join(table) in text for table in report.tables(results)) == shown, (
+            f'{page.name} shows other figures than results.json'
+        )
     assert ElementTree.parse(ROOT / 'docs' / 'bench.svg').getroot().tag.endswith('svg')
