@@ -63,12 +63,11 @@ class View:
         for place, records in self.consumer.poll(POLL).items():
             if place not in self.partitions:
                 self.partitions[place] = Partition(self.service.new_state())
-            self._show(self.partitions[place], records)
+            self._show(self.partitions[place], records, self.service.clock())
 
-    def _show(self, partition: Partition, records: list[Any]) -> None:
-        service = self.service
-        service.state = partition.state
-        process, wall, now = service.process_message, service.clock(), partition.now
+    def _show(self, partition: Partition, records: list[Any], wall: float) -> None:
+        service, now = self.service, partition.now
+        service.state, process = partition.state, service.process_message
         try:
             for record in records:
                 sent = record.timestamp / 1000
@@ -168,16 +167,17 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
     def _replay_and_show(self, place: TopicPartition, records: list[Any]) -> None:
         partition = self.partitions[place]
         partition.mark(records[0].offset, self.service.duration)
-        known = sum(record.offset < partition.replay_until for record in records) if records[0].offset < partition.replay_until else 0
-        if known:
-            self._replaying = True
-            try:
-                self._show(partition, records[:known])
-            finally:
-                self._replaying = False
+        known = 0
+        self._replaying = True
+        try:
+            for some, wall in partition.as_then(records):
+                self._show(partition, some, wall)
+                known += len(some)
+        finally:
+            self._replaying = False
         if known < len(records):
             partition.end_replay()
-            self._show(partition, records[known:])
+            self._show(partition, records[known:], self.service.clock())
             self._uncommitted.add(place)
 
     def emit(self, alert: Any, key: str, headers: list[tuple[str, bytes]]) -> None:

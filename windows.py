@@ -3,12 +3,13 @@
 The one idea to take away: decide apart from doing. What is here can be tested with a made-up clock, in microseconds.
 """
 
+import bisect
 import json
 import re
 import unicodedata
 from array import array
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 __all__ = ['Partition', 'Throttle', 'WordFilter']
@@ -156,12 +157,13 @@ class Partition:
             marks.popleft()
 
     def as_metadata(self, offset: int) -> str:
-        """What a commit says of the window. What the state carries is left out where it is too long for Kafka."""
+        """What a commit says of the window: its marks, and what the state carries. Either is left out where it is too long for Kafka."""
         start, before = self.marks[0] if self.marks else (offset, self.now)
-        carried = getattr(self.state, 'carried', None)
         saved = {'from': start, 'before': before, 'now': self.now}
-        text = json.dumps(saved | {'carried': carried})
-        return text if len(text) <= METADATA_BYTES else json.dumps(saved)
+        marks = {'marks': [(place - start, int((self.now - now) * 1000) / 1000) for place, now in list(self.marks)[1:]]}
+        carried = {'carried': getattr(self.state, 'carried', None)}
+        texts = (json.dumps(each, separators=(',', ':')) for each in (saved | marks | carried, saved | carried, saved | marks))
+        return next(text for text in texts if len(text) <= METADATA_BYTES)
 
     def restore(self, metadata: str, offset: int) -> int:
         """Take up a commit's metadata, and return the offset to replay from."""
@@ -170,7 +172,20 @@ class Partition:
             return offset
         saved: dict[str, Any] = json.loads(metadata)
         self.now, self.now_then, self.carried_then = saved['before'], saved['now'], saved.get('carried')
-        return min(int(saved['from']), offset)
+        start = min(int(saved['from']), offset)
+        self.marks = deque([(start, self.now), *((start + place, self.now_then - ago) for place, ago in saved.get('marks', ()))])
+        return start
+
+    def as_then(self, records: list[Any]) -> Iterator[tuple[list[Any], float]]:
+        """The parts of what is replayed, each with the latest time that the clock can have shown when it was seen first."""
+        begin = 0
+        if records[0].offset >= self.replay_until:
+            return
+        for offset, wall in [*self.marks, (self.replay_until, self.now_then)]:
+            end = bisect.bisect_left(records, offset, begin, key=lambda record: record.offset)
+            if end > begin:
+                yield records[begin:end], wall
+            begin = end
 
     def end_replay(self) -> None:
         """Be as the one was who committed."""

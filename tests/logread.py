@@ -6,13 +6,13 @@ from typing import Any
 from schemas import decode
 
 
-def records(topic: str) -> list[Any]:
-    """All that is in a topic at this moment, read with the bare client, in order of partition and offset."""
+def records(topic: str, **options: Any) -> list[Any]:
+    """All that is in a topic at this moment, read with the bare client (and such options), in order of partition and offset."""
     from kafka import KafkaConsumer, TopicPartition
 
     import settings
 
-    consumer = KafkaConsumer(**settings.client_options('consumer'))
+    consumer = KafkaConsumer(**settings.client_options('consumer', **options))
     try:
         topic = settings.topic_name(topic)
         places = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))]

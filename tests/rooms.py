@@ -46,7 +46,8 @@ class Browser:
         options.binary_location = browser
         for flag in (*FLAGS, *MORE_FLAGS, f'user-data-dir={folder}', f'window-size={width},{height}'):
             options.add_argument(f'--{flag}')
-        self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+        service = webdriver.ChromeService(driver, env=os.environ | {'XDG_CONFIG_HOME': str(folder)})  # crash reports go there
+        self.driver = webdriver.Chrome(options=options, service=service)
 
     def open(self, address: str) -> None:
         self.driver.get(address)

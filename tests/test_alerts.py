@@ -101,6 +101,16 @@ def test_timestamps_do_not_evade_the_throttle(topic: str, alerts: str, skew: lis
     assert [record.value['triggered_by']['contents'] for record in found] == [str(number) for number in range(10, 30)]
 
 
+def test_timestamps_from_the_future_are_where_they_were_after_a_restart(topic: str, alerts: str) -> None:
+    """Four messages that are far ahead of the service's clock, a hundred seconds, a restart: they have left the window of a minute."""
+    for start, clock, expected in ((0, 1000.0, ['3']), (4, 1100.0, ['3', '7'])):
+        with running(ThrottlingAlertService(topic, alerts, f'future-{topic}', 'earliest', limit=3, clock=lambda now=clock: now)):
+            for number in range(start, start + 4):
+                send_msg(topic, {'sender': 'red', 'contents': str(number)}, block=True)
+            found = hear(alerts, len(expected))
+        assert [record.value['triggered_by']['contents'] for record in found] == expected
+
+
 @pytest.mark.parametrize('group', [None, 'poison'], ids=['view', 'group'])
 def test_a_malformed_message_is_reported_and_passed_by(topic: str, alerts: str, group: str | None, caplog: Any) -> None:
     """Bytes that are no message stop no service."""

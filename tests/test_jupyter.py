@@ -61,8 +61,9 @@ def below(cell: Any) -> str:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings('ignore::DeprecationWarning:zmq')
-def test_a_notebook_of_the_walkthrough(topic: str, make_topic: Any, tmp_path: Path) -> None:
+def test_a_notebook_of_the_walkthrough(topic: str, make_topic: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cells send, read and are interrupted; the next one goes on; what was sent last is not lost when the kernel is shut down."""
+    monkeypatch.setenv('IPYTHONDIR', str(tmp_path / 'ipython'))
     mark = tmp_path / 'left'
     first = f"""import atexit, os, pathlib
 topic, alerts = {topic!r}, {make_topic()!r}

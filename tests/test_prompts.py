@@ -19,11 +19,11 @@ Open = Callable[[], 'Prompt']
 
 
 class Prompt:
-    """An interactive Python, as a learner has it."""
+    """An interactive Python, as a learner has it, with a home (and so a history of typed lines) of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, home: Path) -> None:
         plain = {'TERM': 'dumb', 'PYTHON_BASIC_REPL': '1', 'PYTHONSTARTUP': '', 'NO_COLOR': '1'}
-        env = os.environ | plain
+        env = os.environ | plain | {'HOME': str(home)}
         self.child = pexpect.spawn(sys.executable, ['-q'], cwd=str(ROOT), env=env, encoding='utf-8', timeout=20, echo=False)
         self.child.expect_exact(PROMPT)
 
@@ -55,12 +55,12 @@ class Prompt:
 
 
 @pytest.fixture
-def prompt(kafka: Any) -> Iterator[Open]:
+def prompt(kafka: Any, tmp_path: Path) -> Iterator[Open]:
     """Opens prompts, which are closed after the test."""
     opened: list[Prompt] = []
 
     def open_one() -> Prompt:
-        opened.append(Prompt())
+        opened.append(Prompt(tmp_path))
         return opened[-1]
 
     yield open_one

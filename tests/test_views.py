@@ -192,6 +192,7 @@ def test_copying_that_was_killed_doubles_nothing(topic: str, make_topic: MakeTop
     command = [sys.executable, '-c', KILLED, topic, to]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
+        assert process.stdout.readline().startswith('Slow reads')
         assert process.stdout.readline() == 'here\n'
         process.kill()
     made = len(records(to))

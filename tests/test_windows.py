@@ -1,8 +1,10 @@
 """The throttle and the word filter, without Kafka and with a made-up clock."""
 
+import json
 import random
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -122,6 +124,21 @@ def test_a_commit_tells_where_to_replay_from() -> None:
     assert (other.now, other.replay_until, other.state.carried) == (1099.0, 100, partition.state.carried)
 
 
+def test_what_is_replayed_keeps_its_time() -> None:
+    """Whoever takes over knows to a 64th of the window when each record was seen, though the records' own times are no help."""
+    partition, other, seen = Partition(None), Partition(None), []
+    for offset in range(1000):
+        partition.mark(offset, 64.0)
+        partition.now = 5000.0 + offset / 10
+        seen.append(partition.now)
+    start = other.restore(partition.as_metadata(1000), 1000)
+    assert 300 <= start <= 400
+    replayed = [SimpleNamespace(offset=offset) for offset in range(start, 1100)]
+    walls = [wall for part in (replayed[:250], replayed[250:]) for some, wall in other.as_then(part) for _ in some]
+    assert len(walls) == 1000 - start
+    assert all(now <= wall <= now + 1.2 for now, wall in zip(seen[start:], walls, strict=True))
+
+
 @pytest.mark.parametrize('metadata', ['', 'written by another tool'])
 def test_a_commit_of_another_tool_replays_nothing(metadata: str) -> None:
     """Offsets that were set by hand are taken as they are."""
@@ -129,7 +146,14 @@ def test_a_commit_of_another_tool_replays_nothing(metadata: str) -> None:
 
 
 def test_metadata_always_fits() -> None:
-    """Kafka refuses more than 4,096 bytes; then what the state carries is left out."""
+    """Kafka refuses more than 4,096 bytes; then the marks are left out, or what the state carries."""
     state: Any = Throttle(1, 60.0, 60.0)
-    state.carried = {f'sender {number}': 1.0 for number in range(10_000)}
-    assert len(Partition(state).as_metadata(5)) <= METADATA_BYTES
+    partition = Partition(state)
+    for offset in range(0, 10**14, 10**11):
+        partition.mark(offset, 60.0)
+        partition.now = 1.8e9 + offset / 1e11 / 3
+    for senders, kept in ((20, {'marks', 'carried'}), (100, {'carried'}), (10_000, {'marks'})):
+        state.carried = {f'sender {number}': 1.8e9 + number / 7 for number in range(senders)}
+        metadata = partition.as_metadata(10**14)
+        assert len(metadata) <= METADATA_BYTES
+        assert {'from', 'before', 'now'} | kept == json.loads(metadata).keys()
