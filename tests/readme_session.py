@@ -1,11 +1,11 @@
 r"""One Python prompt of a document: the process that readme_blocks.py starts for each of its sessions.
 
-Blocks arrive on standard input, a JSON line each, and run one after another in one namespace, as if typed: the value of
-an expression is shown. What a block prints goes to standard output, then ``\0``, how it ended as JSON, and ``\0``.
+Blocks arrive on standard input, a JSON line each, and run one after another in one namespace, as if typed line by line: the
+value of an expression is shown, and an empty line ends a compound statement. What a block prints goes to standard output, then ``\0``, how it ended as JSON, and ``\0``.
 When standard input closes, the process ends, whatever it is doing.
 """
 
-import ast
+import codeop
 import doctest
 import json
 import os
@@ -42,14 +42,25 @@ def _run(block: Block, namespace: dict[str, Any]) -> str:
     try:
         if block['source'].lstrip().startswith('>>>'):
             return _run_doctest(block, namespace)
-        tree = ast.parse('\n' * (block['line'] - 1) + block['source'], block['file'])
-        for statement in tree.body:
-            exec(compile(ast.Interactive([statement]), block['file'], 'single'), namespace)
+        _type(block, namespace)
     except KeyboardInterrupt:
         return 'interrupted'
     except BaseException:  # noqa: BLE001 (whatever a block raises is what is to be shown, SystemExit too)
         return traceback.format_exc()
     return 'ended'
+
+
+def _type(block: Block, namespace: dict[str, Any]) -> None:
+    complete = codeop.CommandCompiler()
+    typed = '\n' * (block['line'] - 1)
+    for line in [*block['source'].splitlines(), '']:
+        typed += line
+        if code := complete(typed, block['file'], 'single'):
+            exec(code, namespace)
+            typed = '\n' * typed.count('\n')
+        typed += '\n'
+    if typed.strip():
+        raise SyntaxError(f'The block ends before its last statement does:\n{typed.lstrip()}')
 
 
 def _run_doctest(block: Block, namespace: dict[str, Any]) -> str:

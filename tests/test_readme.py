@@ -126,6 +126,7 @@ def test_names_in_code_are_those_of_the_library() -> None:
     ('says', 'where', 'what'),
     [
         (r'a hundred things a\s+minute', 'alerts.ThrottlingAlertService', {'limit': 100, 'duration': 60.0}),
+        (r'quiet after an alert, by default 0\)', 'alerts.ThrottlingAlertService', {'repeat_interval': 0.0}),
         (r"`'latest'` \(the default\)", 'consumer.get_consumer', {'offset': 'latest', 'timeout': None}),
     ],
 )

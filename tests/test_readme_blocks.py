@@ -104,6 +104,17 @@ def test_an_error_names_the_line_of_the_document(document: Markdown) -> None:
         document.run('a = 1', '1 + 1\n1 / 0')
 
 
+def test_blocks_run_as_they_are_typed(document: Markdown) -> None:
+    """What a prompt would not take fails: an empty line in a class ends the class there, and what is not ended does not run."""
+    document.run('class A:\n    a = 1\n    b = 2\n\nassert (A.a,\n\n    A.b) == (1, 2)\nif A.b:\n    c = 3', 'c', '<!-- expect: 3 -->')
+    with pytest.raises(AssertionError, match=r'File "sample.md", line 7(.|\n)*IndentationError'):
+        document.run('class A:\n    a = 1\n\n    b = 2')
+    with pytest.raises(AssertionError, match=r'SyntaxError'):
+        document.run('if True:\n    a = 1\nb = 2')
+    with pytest.raises(AssertionError, match='ends before its last statement'):
+        document.run('a = (1,')
+
+
 def test_prompts_are_doctests(document: Markdown) -> None:
     """A block with `>>>` shows its output, and it is compared; its names stay."""
     document.run('>>> a = 6\n>>> a * 7\n42', 'assert a == 6')
