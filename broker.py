@@ -222,7 +222,7 @@ class Broker:
     def _failure(self, guard: Guard, node: int, text: str) -> BrokerError:
         cause = kafkalog.ended_because(text)
         if cause == 'port':
-            return PortTakenError(self._port_of(node))
+            return PortTakenError(self._port_of(node), list(self.doors), self.nodes)
         if cause == 'folder':
             return BrokerError(storage.in_use(self._folder))
         if cause == 'crash':

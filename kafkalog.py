@@ -27,6 +27,17 @@ CAUSES = {
     'folder': re.compile(r'Failed to acquire lock'),
     'crash': re.compile(r'A fatal error has been detected by the Java Runtime Environment'),
 }
+# What is normal where brokers come and go and topics are new, each with its reason; whoever is concerned asks again by himself.
+NORMAL = {
+    'a replica lost its leader': r'ReplicaFetcher.*(Error in response for fetch request|marked as failed)',
+    'this controller is not elected': r'Unexpected error handling request .*apiKey=(BROKER_|CONTROLLER_REG|ALTER_PART|ALLOCATE_)',
+    'a broker that starts finds its own door still closed': r'\bid=(?P<self>\d+)\b.*Connection to node (?P=self) ',
+    'a broker that was down learns of a topic': r'Expected partition .* to exist, but it was missing. Creating',
+    'a broker that was down takes its work up again': r'Unloaded transaction metadata .* as part of loading',
+    'two asked for the same new topic at once': r"Auto topic creation failed .*'TOPIC_ALREADY_EXISTS'",
+    'a topic is not known everywhere yet, or was that of another Kafka on this port': r'\bUNKNOWN_TOPIC_(ID|OR_PARTITION)\b',
+}
+QUIET = re.compile('|'.join(NORMAL.values()))
 WHO = re.compile(r'^(\[[^\]]*\] *)+')
 SENTENCES = (
     (re.compile(r"CreatableTopic\(name='([^']+)', numPartitions=-1.*SUCCESS"), r'Topic \1 was created.'),
@@ -64,6 +75,8 @@ def translate(line: str) -> str:
     'Kafka warns: the disk is slow (ReplicaManager)'
     """
     level, _, rest = line.strip().partition(' ')
+    if QUIET.search(rest):
+        return ''
     for pattern, sentence in SENTENCES:
         if found := pattern.search(rest):
             return found.expand(sentence)

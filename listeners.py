@@ -66,10 +66,11 @@ SECURE = {
 class PortTakenError(BrokerError):
     """Another process listens on that port."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, doors: Sequence[str], nodes: Sequence[int]) -> None:
+        same = f'{f" --brokers {len(nodes)}" if len(nodes) > 1 else ""}{" --secure" if list(doors) == list(SECURE) else ""}'
         super().__init__(
-            f'Port {port} is taken by another process. Perhaps a broker runs here already: then just use that one. '
-            f'If not, end that process, or take another port: python -m broker --port {port + 100}'
+            f'Port {port} is taken by another process. Perhaps a broker runs here already: then just use that one. If not, end '
+            f'that process, or run a broker beside it, with its own data: python -m broker{same} --port {port + 100} --data .kafka/{port + 100}'
         )
 
 
@@ -116,7 +117,7 @@ def refuse_taken_ports(doors: Sequence[str], nodes: Sequence[int], first: int) -
     for number in range(len(doors)):
         for node in range(len(nodes)):
             if not is_free(port := first + STEP * number + node):
-                raise PortTakenError(port)
+                raise PortTakenError(port, doors, nodes)
 
 
 def door_properties(node: int, doors: Mapping[str, Door], ports: Ports, passes: Passes | None) -> dict[str, str]:

@@ -75,12 +75,13 @@ def test_the_foreground_ends_on_sigterm_within_five_seconds(tmp_path: Path) -> N
     assert listeners.is_free(port)
 
 
-def test_a_taken_port_is_told_with_what_to_do(tmp_path: Path) -> None:
-    """A taken port ends the foreground at once, with its number and another one to try."""
+@pytest.mark.parametrize('options', ['', ' --brokers 3', ' --brokers 3 --secure'])
+def test_a_taken_port_is_told_with_what_to_do(options: str, tmp_path: Path) -> None:
+    """A taken port ends the foreground at once, with its number and a command with another port and folder, otherwise the same."""
     with socket.create_server(('127.0.0.1', 0)) as taken:
         port = taken.getsockname()[1]
         run = subprocess.run(
-            [sys.executable, '-m', 'broker', '--port', str(port)],
+            [sys.executable, '-m', 'broker', *options.split(), '--port', str(port)],
             cwd=tmp_path,
             env={**os.environ, 'PYTHONPATH': str(ROOT)},
             capture_output=True,
@@ -89,7 +90,7 @@ def test_a_taken_port_is_told_with_what_to_do(tmp_path: Path) -> None:
         )
     assert run.returncode == 1
     assert f'Port {port} is taken' in run.stderr
-    assert '--port' in run.stderr
+    assert run.stderr.endswith(f': python -m broker{options} --port {port + 100} --data .kafka/{port + 100}\n')
     assert 'Traceback' not in run.stderr
     assert list(tmp_path.glob('.kafka')) == []
 
@@ -177,6 +178,28 @@ def test_commands_are_obeyed_or_answered(line: str, told: list[tuple[str, int]],
         (
             'INFO  Selector: [SocketServer nodeId=1] Failed authentication with /127.0.0.1 (channelId=127) (SSL handshake failed)',
             'A client at 127.0.0.1 was refused: SSL handshake failed.',
+        ),
+        (
+            'WARN  NetworkClient: [NodeToControllerChannelManager id=1 name=heartbeat] Connection to node 1 (/127.0.0.1:25383) could not',
+            '',
+        ),
+        (
+            'WARN  ReplicaFetcherThread: [ReplicaFetcher replicaId=1, leaderId=2, fetcherId=0] Error in response for fetch request (type=F',
+            '',
+        ),
+        ('WARN  ReplicaFetcherThread: [ReplicaFetcher replicaId=2, leaderId=3, fetcherId=0] Partition chat-0 marked as failed', ''),
+        (
+            'ERROR ControllerApis: [ControllerApis nodeId=3] Unexpected error handling request RequestHeader(apiKey=BROKER_HEARTBEAT, api',
+            '',
+        ),
+        (
+            'ERROR KafkaApis: [KafkaApi-1] Unexpected error handling request RequestHeader(apiKey=PRODUCE, apiVersion=12)',
+            'Kafka reports an error: Unexpected error handling request RequestHeader(apiKey=PRODUCE, apiVersion=12) (KafkaApis)',
+        ),
+        ("WARN  Manager: Auto topic creation failed for chat with error 'TOPIC_ALREADY_EXISTS': Topic 'chat' already exists..", ''),
+        (
+            "WARN  Manager: Auto topic creation failed for chat with error 'INVALID_REPLICATION_FACTOR': too few brokers",
+            "Kafka warns: Auto topic creation failed for chat with error 'INVALID_REPLICATION_FACTOR': too few brokers (Manager)",
         ),
         ('\tat java.base/java.lang.Thread.run(Thread.java:1474)', ''),
     ],
