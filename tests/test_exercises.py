@@ -60,6 +60,29 @@ def test_all_are_red_as_shipped_and_green_when_solved(kafka: Any, tmp_path: Path
         assert HINTS[number(path)] in result.stdout
 
 
+HALF_DONE = """
+
+class Welcome(Service):
+    def start_at(self, places):
+        self.known = {record.value['sender'] for record in read_back(self.topic)}
+        return {}
+
+    def on_message(self, record):
+        if record.value['sender'] not in self.known:
+            self.send(self.topic, {'sender': 'host', 'contents': 'welcome'})
+"""
+
+
+def test_who_remembers_the_wrong_thing_is_told_so(kafka: Any, tmp_path: Path) -> None:
+    """In exercise 8, whoever takes all that have spoken for welcomed gets a hint that says where to look instead."""
+    file = tmp_path / 'step8_half_done.py'
+    file.write_text((ROOT / 'exercises' / 'step8_service.py').read_text(encoding='utf-8') + HALF_DONE, encoding='utf-8')
+    command = [sys.executable, '-m', 'pytest', '-c', str(ROOT / 'pyproject.toml'), '-p', 'conftest', '-p', 'no:cacheprovider']
+    result = subprocess.run([*command, f'--rootdir={tmp_path}', str(file)], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1
+    assert 'Look for the welcomes in it.' in result.stdout
+
+
 def test_solutions_are_no_more_than_the_exercise_asks() -> None:
     """A solution defines what its exercise left open, and nothing else; it cannot replace the check."""
     for path in EXERCISES:
