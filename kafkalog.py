@@ -31,9 +31,13 @@ CAUSES = {
 NORMAL = {
     'a replica lost its leader': r'ReplicaFetcher.*(Error in response for fetch request|marked as failed)',
     'this controller is not elected': r'Unexpected error handling request .*apiKey=(BROKER_|CONTROLLER_REG|ALTER_PART|ALLOCATE_)',
+    'a frozen one wakes up, and another one is elected': r'Renouncing the leadership due to a metadata log event',
     'a broker that starts finds its own door still closed': r'\bid=(?P<self>\d+)\b.*Connection to node (?P=self) ',
     'a broker that was down learns of a topic': r'Expected partition .* to exist, but it was missing. Creating',
     'a broker that was down takes its work up again': r'Unloaded transaction metadata .* as part of loading',
+    'a controller without the others waits for them': r'Exceptionally slow controller event',
+    'a coordinator that moved tries again': r'(epoch fence transition|Rollback of ongoing transaction) .* error (NOT_)?COORDINATOR',
+    'the client is told why; too few replicas, below': r'Error processing append operation',
     'two asked for the same new topic at once': r"Auto topic creation failed .*'TOPIC_ALREADY_EXISTS'",
     'a topic is not known everywhere yet, or was that of another Kafka on this port': r'\bUNKNOWN_TOPIC_(ID|OR_PARTITION)\b',
 }
@@ -43,6 +47,10 @@ SENTENCES = (
     (re.compile(r"CreatableTopic\(name='([^']+)', numPartitions=-1.*SUCCESS"), r'Topic \1 was created.'),
     (re.compile(r"CreatableTopic\(name='([^']+)', numPartitions=(\d+).*SUCCESS"), r'Topic \1 was created, partitions: \2.'),
     (re.compile(r'Connection to node (\d+) \(.*could not be established'), r'Broker \1 cannot be reached by the others.'),
+    (
+        re.compile(r'current ISR : (\d+) is insufficient to satisfy the min.isr requirement of (\d+) for partition ([^,\s]+)'),
+        r'Partition \3 takes no messages now: in-sync replicas: \1, needed: \2.',
+    ),
     (re.compile(r'Failed authentication with /(\S+) .*\((.*)\)'), r'A client at \1 was refused: \2.'),
     (
         re.compile(r'Principal = User:(\S+) is Denied operation = (\S+) .* resource = (\w+):\w+:(\S+)'),

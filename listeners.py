@@ -70,7 +70,8 @@ class PortTakenError(BrokerError):
         same = f'{f" --brokers {len(nodes)}" if len(nodes) > 1 else ""}{" --secure" if list(doors) == list(SECURE) else ""}'
         super().__init__(
             f'Port {port} is taken by another process. Perhaps a broker runs here already: then just use that one. If not, end '
-            f'that process, or run a broker beside it, with its own data: python -m broker{same} --port {port + 100} --data .kafka/{port + 100}'
+            'that process, or run a broker beside it, with its own data: '
+            f'python -m broker{same} --port {port + 100} --data .kafka/{port + 100}'
         )
 
 

@@ -184,6 +184,10 @@ def test_commands_are_obeyed_or_answered(line: str, told: list[tuple[str, int]],
             '',
         ),
         (
+            'org.apache.Some: The size of the current ISR : 1 is insufficient to satisfy the min.isr requirement of 2 for partition t-0',
+            'Partition t-0 takes no messages now: in-sync replicas: 1, needed: 2.',
+        ),
+        (
             'WARN  ReplicaFetcherThread: [ReplicaFetcher replicaId=1, leaderId=2, fetcherId=0] Error in response for fetch request (type=F',
             '',
         ),
