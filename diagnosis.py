@@ -90,6 +90,7 @@ def walk(
     group: str | None = None,
     timeout: float = BUDGET,
     tell: Tell = lambda _stage, _text: None,
+    thorough: bool = False,
 ) -> None:
     """Try the whole way in, one address after the other, until one of them leads to the end.
 
@@ -100,6 +101,7 @@ def walk(
         group: a group whose rights are tried.
         timeout: seconds for all of it, shared among the addresses.
         tell: called with each stage that was passed, and how.
+        thorough: tell which partitions lack replicas, too.
 
     Raises:
         UnreachableError: what ended the way that led furthest; names the stage.
@@ -118,6 +120,8 @@ def walk(
             _reach_brokers(talk)
             for topic in topics:
                 _require_topic(talk, topic, list(operations))
+                if thorough:
+                    _count_replicas(talk, topic)
             if group is not None:
                 _require_group(talk, group)
         except UnreachableError as error:
@@ -162,23 +166,38 @@ def _reach_brokers(talk: Talk) -> None:
     """Ask where the brokers are to be reached, and be sure that one of them can be."""
     here = (talk.host, talk.port)
     brokers = [(broker.host, broker.port) for broker in talk.ask_metadata().brokers]
-    reasons = []
-    for number, (host, port) in enumerate(brokers if here not in brokers else []):
-        other = Talk(talk.options, host, port, time.monotonic() + talk.left() / (len(brokers) - number), lambda _stage, _text: None)
-        try:
-            other.connect()
-            other.secure()
-            break
-        except UnreachableError as error:
-            reasons.append(_reason(error))
-        finally:
-            other.socket.close()
-    else:
-        if here not in brokers:
-            what = f'it answers, but says that it is to be reached at another address: {"; ".join(reasons) or "no broker is ready yet"}'
-            cure = "Set the broker's advertised.listeners to a name and port that this machine can reach (in Docker: localhost)"
-            talk.fail('metadata', what, cure)
+    reasons = [''] if here in brokers else []
+    while '' not in reasons and len(reasons) < len(brokers):
+        reasons.append(_visit(talk, *brokers[len(reasons)], share=len(brokers) - len(reasons)))
+    if '' not in reasons:
+        what = f'it answers, but says that it is to be reached at another address: {"; ".join(reasons) or "no broker is ready yet"}'
+        cure = "Set the broker's advertised.listeners to a name and port that this machine can reach (in Docker: localhost)"
+        talk.fail('metadata', what, cure)
     talk.tell('metadata', f'{_count(brokers, "broker")}: {", ".join(f"{host}:{port}" for host, port in brokers)}')
+
+
+def _visit(talk: Talk, host: str, port: int, share: int) -> str:
+    """Why another broker cannot be reached, in one share of the time that is left; '' if it can."""
+    other = Talk(talk.options, host, port, time.monotonic() + talk.left() / share, lambda _stage, _text: None)
+    try:
+        other.come_in()
+    except UnreachableError as error:
+        return _reason(error)
+    finally:
+        other.socket.close()
+    return ''
+
+
+def _count_replicas(talk: Talk, topic: str) -> None:
+    """Warn of partitions that lack replicas. Each broker is asked itself: what the rest of a broken cluster knows of it is old."""
+    found = talk.ask_metadata([topic])
+    left = range(len(found.brokers), 0, -1)
+    alive = {broker.node_id for broker, share in zip(found.brokers, left, strict=True) if not _visit(talk, broker.host, broker.port, share)}
+    for partition in found.topics[0].partitions:
+        there, wanted = len(alive.intersection(partition.isr_nodes)), len(partition.replica_nodes)
+        if there < wanted:
+            what = f'partition {partition.partition_index}: {there} of {wanted} replicas are in sync'
+            talk.tell('WARNING', f'{topic}, {what}. Messages are refused if min.insync.replicas is more: start the missing brokers.')
 
 
 def _require_topic(talk: Talk, topic: str, operations: list[str]) -> None:

@@ -1,9 +1,8 @@
 """Where Kafka is and how to get in: `.env` and the environment, turned into kafka-python options (used by every step).
 
-One rule explains everything: ``KAFKA_<OPTION>`` is kafka-python's ``<option>``. ``KAFKA_BOOTSTRAP_SERVERS`` is
-``bootstrap_servers``, ``KAFKA_SASL_MECHANISM`` is ``sasl_mechanism``, each converted to the type that the client has as
-its default. The environment wins over `.env`. With nothing set, Kafka is expected at ``localhost:9092``.
-``python -m settings`` shows what is in force and tries it, stage by stage.
+One rule explains everything: ``KAFKA_<OPTION>`` is kafka-python's ``<option>``. ``KAFKA_BOOTSTRAP_SERVERS`` is ``bootstrap_servers``,
+``KAFKA_SASL_MECHANISM`` is ``sasl_mechanism``, each converted to the type that the client has as its default. The environment wins over
+`.env`. With nothing set, Kafka is expected at ``localhost:9092``. ``python -m settings`` shows all that, and tries it.
 
 The one idea to take away: a program does not know where its Kafka is; the place it runs in does.
 """
@@ -124,7 +123,8 @@ def client_options(client: str, **overrides: Any) -> Options:
     if names.get('bootstrap_servers') == 'KAFKA_URL':
         take_heroku(options)
     for option in overrides.keys() - known.keys():
-        raise SettingsError(_unknown(option, 'an argument', difflib.get_close_matches(option, known, n=1)))
+        near = difflib.get_close_matches(option, [*known, 'offset', 'schema', 'timeout', 'dead_letter_topic'], n=1)  # get_consumer's
+        raise SettingsError(_unknown(option, 'an argument', near))
     options = {option: value for option, value in (options | overrides).items() if value is not None}
     names = {option: f'KAFKA_{option}'.upper() for option in known} | names
     diagnosis.addresses(options, names['bootstrap_servers'])
@@ -237,7 +237,7 @@ def main(arguments: list[str] | None = None) -> int:
         for option, value in sorted(options.items()):
             ours = 'our default' if any(option in table for table in OURS.values()) else 'follows from the others'
             print(f'{option:<32} {value!r:<44} {origins.get(option, ours)}')
-        diagnosis.walk(client_options('producer'), topics=[topic_name(topic)], tell=lambda stage, text: print(f'{stage:<11} {text}'))
+        diagnosis.walk(client_options('producer'), [topic_name(topic)], tell=lambda *said: print('{:<11} {}'.format(*said)), thorough=True)
     except ChatError as error:
         stage = getattr(error, 'stage', 'topic' if isinstance(error, AccessError) else 'settings')
         print(f'{stage:<11} FAILED: {error}')

@@ -11,7 +11,9 @@ import pytest
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
+import diagnosis
 import repairs
+import settings
 from broker import Broker
 from errors import BrokerError
 from tests.brokers import eventually, gone, options, read, send
@@ -105,6 +107,28 @@ def test_what_was_acknowledged_is_there_once(cluster: Broker, fault: str, cure: 
     values = read(cluster.env(), topic, MESSAGES + 1)
     assert values == [b'begin', *(b'%d' % number for number in range(MESSAGES))]
     eventually(lambda: len(_describe(cluster, topic)['in sync']) == 3, 30)
+
+
+def test_the_way_in_warns_of_replicas_that_are_gone(cluster: Broker) -> None:
+    """What the last of three brokers says of the others is old; a thorough walk asks them, and warns. With all three it does not."""
+    send(cluster.env(), 'gaps', b'1')
+
+    def warnings() -> list[str]:
+        told: list[tuple[str, str]] = []
+        servers = settings.client_options('producer', **options(cluster.env()))
+        diagnosis.walk(servers, ['gaps'], tell=lambda stage, text: told.append((stage, text)), thorough=True)
+        return [text for stage, text in told if stage == 'WARNING']
+
+    assert warnings() == []
+    try:
+        cluster.kill(2)
+        cluster.kill(3)
+        (warning,) = warnings()
+    finally:
+        cluster.restart(2)
+        cluster.restart(3)
+    assert warning.startswith('gaps, partition 0: 1 of 3 replicas are in sync.')
+    eventually(lambda: warnings() == [], 30)
 
 
 def test_a_restarted_broker_has_its_port_and_data_again(cluster: Broker) -> None:

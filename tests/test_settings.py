@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import settings
+from consumer import get_consumer
 from errors import SettingsError
 
 ROOT = Path(__file__).parents[1]
@@ -186,10 +187,14 @@ def test_what_others_call_kafka_is_left_alone(environment: Use) -> None:
     assert settings.variables() == {}
 
 
-def test_a_misspelt_argument_names_the_right_one() -> None:
-    """client_options does not swallow an option that no client has."""
-    with pytest.raises(SettingsError, match=r'group_idd \(from an argument\) is no setting. Did you mean group_id\?'):
-        settings.client_options('consumer', group_idd='x')
+@pytest.mark.parametrize(
+    ('wrong', 'right'), [('group_idd', 'group_id'), ('ofset', 'offset'), ('timout', 'timeout'), ('dead_letters', 'dead_letter_topic')]
+)
+def test_a_misspelt_argument_names_the_right_one(wrong: str, right: str) -> None:
+    """get_consumer does not swallow an argument that neither it nor a client has, and names what is meant, be it of either."""
+    arguments: dict[str, Any] = {wrong: 'x'}
+    with pytest.raises(SettingsError, match=rf'{wrong} \(from an argument\) is no setting. Did you mean {right}\?'):
+        get_consumer('any', **arguments)
 
 
 @pytest.mark.parametrize(('text', 'why'), [(b'\xff\xfe\x00', 'it is not UTF-8 text'), (None, 'No such file')])
