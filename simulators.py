@@ -26,9 +26,9 @@ from tally import Tally
 
 __all__ = ['CrowdSimulator', 'MsgChoiceSimulator', 'MsgSimulator', 'NonsenseSimulator', 'ReplaySimulator', 'SpamSimulator']
 
-# ruff: noqa: SIM905 - words read better without commas
-ADJECTIVES = 'amber brave crooked damp electric furry gentle hollow invisible jolly lazy melted noisy purple sleepy tiny'.split()
-NOUNS = 'anvil badger cactus dumpling engine fiddle goose hammock igloo kettle lantern mitten noodle otter parsnip walrus'.split()
+# ruff: noqa: SIM905 - words read better without commas. Each of them takes "a", and each noun's plural ends in a mere s.
+ADJECTIVES = 'bold brave crooked damp dizzy furry gentle hollow modest jolly lazy melted noisy purple sleepy tiny'.split()
+NOUNS = 'bagpipe badger candle dumpling donkey fiddle gander hammock lobster kettle lantern mitten noodle pelican parsnip walnut'.split()
 VERBS = 'admires borrows chases dissolves embroiders forgets greets hides inflates juggles mistrusts outwits paints tickles'.split()
 
 
@@ -105,9 +105,7 @@ class MsgSimulator:
                     if print_msg:
                         spoken = isinstance(value, dict) and {'sender', 'contents'} <= value.keys()
                         print(printable(f'{value["sender"]} said: {value["contents"]}' if spoken else value), flush=True)
-        if tally.sent:
-            flush()
-        return tally.report()
+        return tally.settle(flush)
 
 
 class MsgChoiceSimulator(MsgSimulator):
@@ -133,7 +131,7 @@ class NonsenseSimulator(MsgSimulator):
     """Talks nonsense.
 
     >>> NonsenseSimulator(topic='human-messages', key='green', delay=0, seed=7).simulate(count=1)
-    green said: the lazy engine greets a brave cactus
+    green said: the lazy donkey greets a brave candle
     1
     """
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import simulators
 from errors import MessageError
 from schemas import decode
 from simulators import CrowdSimulator, MsgChoiceSimulator, MsgSimulator, NonsenseSimulator, SpamSimulator
@@ -58,6 +59,14 @@ def test_the_walkthrough_call_says_what_is_in_the_log(topic: str, capsys: pytest
     shown = [f'{value["sender"]} said: {value["contents"]}' for value in map(decode, (record.value for record in log))]
     assert capsys.readouterr().out.splitlines() == shown
     assert all(re.fullmatch(r'green said: the \w+ \w+ \w+ a \w+ \w+', line) for line in shown)
+
+
+def test_nonsense_is_good_english() -> None:
+    """Every adjective and noun takes the article "a", and every noun's plural ends in a mere s."""
+    words = simulators.ADJECTIVES + simulators.NOUNS
+    assert len(words) == len(set(words)) == 32
+    assert [word for word in words if word[0] in 'aeiou'] == []
+    assert [word for word in simulators.NOUNS if word.endswith(('s', 'x', 'z', 'ch', 'sh', 'oose'))] == []
 
 
 def test_a_bot_of_three_lines_speaks(topic: str) -> None:

@@ -1,6 +1,7 @@
 """Whoever sends much counts all of it: through Ctrl-C, through failures, and not too far ahead."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,9 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from kafka.future import Future
 
+import producer
+from broker import Broker
+from errors import DeliveryError
 from simulators import MsgSimulator
 from tally import Tally
 from tests.logread import records
@@ -20,8 +26,6 @@ ROOT = Path(__file__).parents[1]
 
 def test_what_kafka_does_not_take_is_counted_and_said_once(make_topic: Callable[..., str], caplog: pytest.LogCaptureFixture) -> None:
     """Failed messages are not in the returned number; one line of this run says how many there are."""
-    import producer
-
     topic = make_topic(**{'max.message.bytes': '500'})
 
     class Windbag(MsgSimulator):
@@ -35,6 +39,69 @@ def test_what_kafka_does_not_take_is_counted_and_said_once(make_topic: Callable[
         f'3 of 7 messages to {topic} were lost: Kafka did not take them.'
     ]
     assert len(records(topic)) == 4
+
+
+@pytest.mark.broker
+def test_a_run_says_that_kafka_is_away_and_back(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """While Kafka is frozen one line says so and how many messages wait; another one says that it answers again. All are delivered."""
+    with Broker() as kafka:
+        monkeypatch.setenv('KAFKA_BOOTSTRAP_SERVERS', kafka.bootstrap_servers)
+
+        class Witness(MsgSimulator):
+            def get_value(self) -> Any:
+                if self.tally.sent == 2:
+                    kafka.pause()
+                if 'does not answer' in caplog.text:
+                    kafka.resume()
+                return None if 'answers again' in caplog.text else super().get_value()
+
+        bot = Witness('human-messages', delay=0.2)
+        assert bot.simulate(print_msg=False) == bot.tally.sent
+        producer.close()
+    away, back = [record.getMessage() for record in caplog.records if record.name == 'tally']
+    assert re.fullmatch(r'Kafka does not answer. Messages to human-messages wait for it, until now [1-9]\d*.', away)
+    assert back == 'Kafka answers again.'
+
+
+def test_silence_is_said_once_and_only_where_an_answer_is_due(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is said while nothing is under way, nor within two seconds, nor twice; nor of an answer that is no news."""
+    now = [100.0]
+    tally = Tally('any', clock=lambda: now[0])
+    tally.wait_for_room()
+    first, second = Future(), Future()
+    tally.add(first)
+    for now[0] in (101.9, 110.0, 120.0):
+        tally.wait_for_room()
+        assert len(caplog.records) == (now[0] > 102)
+    tally.add(second)
+    first.success('ok')
+    second.success('ok')
+    now[0] = 200.0
+    tally.wait_for_room()
+    assert [record.getMessage() for record in caplog.records] == [
+        'Kafka does not answer. Messages to any wait for it, until now 1.',
+        'Kafka answers again.',
+    ]
+
+
+def test_the_end_of_a_run_says_what_it_waits_for(caplog: pytest.LogCaptureFixture) -> None:
+    """If Kafka does not acknowledge soon after Ctrl-C, a line says how long it is waited for and for how much; nothing sent, no wait."""
+    tally = Tally('any')
+    waits: list[float] = []
+
+    def flush(timeout: float) -> None:
+        waits.append(timeout)
+        raise DeliveryError('not acknowledged')
+
+    assert tally.settle(flush) == 0
+    assert waits == []
+    tally.add(Future())
+    with pytest.raises(DeliveryError):
+        tally.settle(flush)
+    assert waits == [2.0, 10.0]
+    assert [record.getMessage() for record in caplog.records] == [
+        'Kafka is waited for, 10 s at most: messages to any that it has not acknowledged: 1.'
+    ]
 
 
 ENDLESS = """
@@ -113,8 +180,6 @@ def test_a_foreign_handler_of_ctrl_c_stays(ctrl_c: Callable[[], None]) -> None:
 
 def test_nobody_runs_far_ahead_of_kafka() -> None:
     """With `limit` messages under way the sender waits until half of them are answered, whether well or badly."""
-    from kafka.future import Future
-
     tally = Tally('any', limit=10)
     futures = [Future() for _ in range(10)]
     for future in futures[:9]:
