@@ -13,13 +13,16 @@ from typing import Any
 
 import durable
 from errors import MessageError
-from schemas import Alert, printable
+from schemas import Alert, HumanMessage, encode, printable
 from tally import CtrlC
 from windows import Throttle, WordFilter
 
 __all__ = ['AlertService', 'OffensiveContentAlertService', 'ThrottlingAlertService']
 
 WORDS = ('arse', 'bastard', 'bollocks', 'bullshit', 'crap', 'damn', 'damned', 'fuck', 'fucking', 'idiot', 'moron', 'piss', 'shit', 'wanker')
+
+
+LONGEST, SHORT = 100_000, 1000  # bytes of an alert that is whole; characters of each text of one that is cut
 
 
 class AlertService:
@@ -88,12 +91,18 @@ class AlertService:
         return f'{message.value["sender"]} triggered {self.alert_type}'
 
     def emit_alert(self, message: Any) -> None:
-        """Write an alert about a message. Its header ``triggered-by`` says ``topic/partition/offset``."""
+        """Write an alert about a message. Its header ``triggered-by`` says ``topic/partition/offset``.
+
+        An alert of more than 100 kB might not fit into its topic: then its texts are cut to their first 1,000 characters.
+        """
         alert = Alert(alert_type=self.alert_type, alert_message=self.get_alert_message(message), triggered_by=message.value)
+        if len(encode(alert)) > LONGEST:
+            by = HumanMessage(sender=message.value['sender'][:SHORT], contents=message.value['contents'][:SHORT])
+            alert = Alert(alert_type=self.alert_type, alert_message=alert['alert_message'][:SHORT], triggered_by=by)
         headers = [('triggered-by', f'{message.topic}/{message.partition}/{message.offset}'.encode())]
         if self._loop is None:
             raise MessageError('emit_alert() works while monitor() runs. Call it from process_message(self, message).')
-        self._loop.emit(alert, message.value['sender'], headers)
+        self._loop.emit(alert, alert['triggered_by']['sender'], headers)
 
     def tell(self, alert: Alert) -> None:
         """Print an alert that has been written."""
@@ -156,8 +165,10 @@ class ThrottlingAlertService(AlertService):
         **rest: Any,
     ) -> None:
         super().__init__(monitor_topic, alert_topic, group_id, offset, **rest)
-        if limit < 0 or duration <= 0 or repeat_interval < 0:
-            raise MessageError(f'{limit=}, {duration=}, {repeat_interval=}: a limit is 0 or more, a duration is more than 0 seconds.')
+        if not (isinstance(limit, int) and limit >= 0 and duration > 0 and repeat_interval >= 0):
+            raise MessageError(
+                f'{limit=}, {duration=}, {repeat_interval=}: a limit is a whole number, 0 or more; a duration is more than 0 seconds.'
+            )
         self.limit = limit
         self.duration = duration
         self.repeat_interval = repeat_interval

@@ -19,6 +19,7 @@ import markovify
 from kafka import TopicPartition
 from markovify.chain import BEGIN, END
 
+from errors import MessageError
 from history import causes, origin, read_back
 from schemas import HumanMessage
 from worker import Service
@@ -74,7 +75,7 @@ class AnswerBot(Service):
         contents = self.answer(record.value)
         if contents is not None:
             value = {'sender': self.sender, 'contents': contents}
-            self.send(self.topic, value, because=record, headers=[(SIGNATURE, self.sender.encode())])
+            self.send(self.topic, value, because=record, schema=HumanMessage, headers=[(SIGNATURE, self.sender.encode())])
 
 
 class RoomTalker(AnswerBot):
@@ -97,6 +98,8 @@ class RoomTalker(AnswerBot):
 
     def __init__(self, topic: str, every: int = 10, sender: str = 'parrot', seed: int | None = None, **options: Any) -> None:
         super().__init__(topic, sender=sender, **options)
+        if every < 1:
+            raise MessageError(f'{every=}: it speaks after so many messages, 1 or more.')
         self.every, self.random = every, Random(seed)
         self.learned = 0
         self._heard = 0

@@ -19,7 +19,8 @@ import kafka
 import kafka.errors
 from kafka import OffsetAndMetadata, TopicPartition
 
-from clients import FIRST_STEPS_MS
+import repairs
+from clients import FIRST_STEPS_MS, Outage
 from deadletters import forward
 from errors import AccessError, ClosedError
 from schemas import Malformed, printable
@@ -46,8 +47,10 @@ class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
         self._current: Any = None
         self._starts: dict[TopicPartition, int] = {}
         self._given, self._given_at, self._pace = 0, 0.0, FIRST_STEP
+        repairs.read_any_header()
         super().__init__(*topics, value_deserializer=self._values, key_deserializer=Keys(), **options)
         self._fetcher.PartitionRecords = QuickRecords
+        self._outage = Outage(self)
         self._client.cluster.config['retry_backoff_ms'] = FIRST_STEPS_MS  # kafka-python 3.0 does not hand the option on
         if not _open:
             atexit.register(_close_all)
@@ -70,7 +73,7 @@ class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
             return
         ends = self.end_offsets(places, timeout_ms=METADATA_WAIT * 1000)
         if isinstance(offset, datetime.datetime):
-            found = self.offsets_for_times(dict.fromkeys(places, int(offset.timestamp() * 1000)))
+            found = self.offsets_for_times(dict.fromkeys(places, max(int(offset.timestamp() * 1000), 0)))
             self._starts = {place: found[place].offset if found.get(place) else end for place, end in ends.items()}
         elif isinstance(offset, int):
             begin = self.beginning_offsets(places)
@@ -96,20 +99,28 @@ class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
             ClosedError: the consumer was closed, or was made before a fork.
         """
         self._check_open()
+        self._outage.look()
         bad = self._values.malformed
         batch: dict[TopicPartition, list[Any]] = {}
         try:
-            batch = super().poll(timeout_ms, max_records or self._step(), update_offsets)
+            if update_offsets and self._ends:  # a loop was left: what it has not given comes again
+                self._drop_ahead()
+            batch = super().poll(timeout_ms, max_records or self.pace(), update_offsets)
         except kafka.errors.KafkaConnectionError:  # a member of a group that looks for its coordinator while Kafka is away
             time.sleep(min(timeout_ms / 1000, 0.1))
         self._given, self._given_at = sum(map(len, batch.values())), time.monotonic()
         if not update_offsets:
             self._ends = {place: OffsetAndMetadata(r[-1].offset + 1, '', r[-1].leader_epoch) for place, r in batch.items()}
         if self._values.malformed != bad:
-            batch = {place: [r for r in records if not self._is_malformed(r)] for place, records in batch.items()}
+            try:
+                batch = {place: [r for r in records if not self._is_malformed(r)] for place, records in batch.items()}
+            except BaseException:  # a dead letter that was not delivered: the whole batch comes again
+                for place, records in batch.items():
+                    self.seek(place, records[0].offset)
+                raise
         return batch
 
-    def _step(self) -> int:
+    def pace(self) -> int:
         """As many records as were worked off in a second: large steps for a quick loop, small ones for one that must not miss a poll."""
         if self._given:
             quick = self._given / max(time.monotonic() - self._given_at, 1e-6)
@@ -138,7 +149,7 @@ class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
         """Records as they come. An interrupted loop loses none: the next one goes on behind the last record it gave."""
         self._check_open()
         wait = self.config['consumer_timeout_ms']
-        until = time.monotonic() + wait / 1000
+        until, asked = time.monotonic() + wait / 1000, False
         while True:
             for record in self._records:
                 self._current = record
@@ -147,9 +158,9 @@ class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
                     return
             self._move_on()
             left = until - time.monotonic()
-            if left <= 0:
+            if left <= 0 and asked:
                 return
-            batch = self.poll(min(left, 1.0) * 1000, update_offsets=False)
+            batch, asked = self.poll(min(max(left, 0.1), 1.0) * 1000, update_offsets=False), True
             if batch:
                 self._records = iter([record for records in batch.values() for record in records])
                 until = time.monotonic() + wait / 1000

@@ -197,17 +197,20 @@ class Outage:
     def __init__(self, consumer: Any, patience: float = 2.0) -> None:
         self._connections = consumer._manager._conns
         self._patience = patience
-        self._seen = time.monotonic()
+        self._seen = self._looked = time.monotonic()
         self._said = False
 
     def look(self) -> None:
-        """To be called now and then."""
+        """To be called at each poll."""
+        now, before, self._looked = time.monotonic(), self._looked, time.monotonic()
         if any(connection.connected for connection in list(self._connections.values())):
-            self._seen = time.monotonic()
+            self._seen = now
             if self._said:
                 log.warning('Kafka is back. It goes on where it was.')
                 self._said = False
-        elif not self._said and time.monotonic() - self._seen > self._patience:
+        elif now - before > self._patience:  # nobody asked for so long that connections may have been closed for that
+            self._seen = now
+        elif not self._said and now - self._seen > self._patience:
             log.warning('Kafka is away since %.0f s. It is waited for: what is said meanwhile is read later.', self._patience)
             self._said = True
 

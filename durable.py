@@ -49,7 +49,6 @@ class View:
         self.service = service
         self.partitions: dict[TopicPartition, Partition] = {}
         self.consumer = self._subscribe(group_id=None)
-        self.outage = clients.Outage(self.consumer)
 
     def _subscribe(self, **options: Any) -> ChatConsumer:
         service = self.service
@@ -59,7 +58,6 @@ class View:
 
     def step(self) -> None:
         """Take the next records, and let the service look at each."""
-        self.outage.look()
         for place, records in self.consumer.poll(POLL).items():
             if place not in self.partitions:
                 self.partitions[place] = Partition(self.service.new_state())
@@ -111,7 +109,6 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
             enable_auto_commit=False,
             isolation_level='read_committed',  # only then are offsets in another member's open transaction waited for
         )
-        self.outage = clients.Outage(self.consumer)
         self.consumer.on_malformed = self._malformed
         self.consumer.listen(self)
 
@@ -134,7 +131,6 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
 
     def step(self) -> None:
         """Take the next records, look at them, and commit alerts and offsets together; if that fails, do it again."""
-        self.outage.look()
         try:
             batch = self.consumer.poll(POLL if self.partitions else JOINING)
             self._build_states()
@@ -155,7 +151,7 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
             committed = self.consumer.committed(place, metadata=True, timeout_ms=PATIENCE * 1000)
             partition = Partition(self.service.new_state())
             if committed is None:
-                start = self._firsts.setdefault(place, self.consumer.position(place, timeout_ms=PATIENCE * 1000) or 0)
+                start = self._firsts.setdefault(place, self._position(place))
                 self._uncommitted.add(place)
             else:
                 start = partition.restore(committed.metadata, committed.offset)
@@ -195,12 +191,18 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
             if self.service.dead_letter_topic is not None:
                 self._out.append(letter(self.service.dead_letter_topic, record))
 
+    def _position(self, place: TopicPartition) -> int:
+        offset = self.consumer.position(place, timeout_ms=PATIENCE * 1000)
+        if offset is None:
+            raise kafka.errors.KafkaTimeoutError(f'where {place} starts was not answered within {PATIENCE:g} s')
+        return offset
+
     def _commit(self) -> None:
         if self.producer is None:
             self.producer = clients.make_transactional(self._id)
         offsets = {}
         for place in self._uncommitted:
-            offset = self.consumer.position(place, timeout_ms=PATIENCE * 1000) or 0
+            offset = self._position(place)
             offsets[place] = OffsetAndMetadata(offset, self.partitions[place].as_metadata(offset), -1)
         self.producer.begin_transaction()
         for message in self._out:

@@ -13,6 +13,7 @@ import kafka
 import kafka.errors
 from kafka import TopicPartition
 
+import diagnosis
 import settings
 from consumer import get_consumer
 from errors import UnreachableError
@@ -43,8 +44,8 @@ def read_back(*topics: str, offset: Any = 'earliest', schema: Any = None) -> Ite
         deadline = time.monotonic() + PATIENCE
         while not consumer.assignment() or any(consumer.position(place) < end for place, end in ends.items()):
             for place, records in consumer.poll(timeout_ms=100).items():
-                deadline = time.monotonic() + PATIENCE
                 yield from (record for record in records if record.offset < ends[place])
+                deadline = time.monotonic() + PATIENCE  # from here on: whoever reads took time, too
             if time.monotonic() > deadline:
                 raise UnreachableError(f'Nothing came from {", ".join(names)} for {PATIENCE:g} s. Does Kafka run? Try: python -m settings')
 
@@ -57,10 +58,15 @@ def ensure_topic(topic: str, config: Mapping[str, str], partitions: int = 1) -> 
         config: Kafka's own topic settings, ``{'cleanup.policy': 'compact'}``.
         partitions: how many.
 
+    Raises:
+        UnreachableError: no Kafka there.
+
     >>> ensure_topic('presence', {'cleanup.policy': 'compact'})
     """
+    options = settings.client_options('admin')
+    diagnosis.require_listener(options)
     with (
-        contextlib.closing(kafka.KafkaAdminClient(**settings.client_options('admin'))) as admin,
+        contextlib.closing(kafka.KafkaAdminClient(**options)) as admin,
         contextlib.suppress(kafka.errors.TopicAlreadyExistsError),
     ):
         wanted = {settings.topic_name(topic): {'num_partitions': partitions, 'configs': dict(config)}}
@@ -74,4 +80,5 @@ def origin(record: Any) -> str:
 
 def causes(topic: str, last: int = 20_000) -> set[str]:
     """The origins of the records for which something was sent to a topic, among its last messages of each partition."""
-    return {data.decode() for record in read_back(topic, offset=-last) for name, data in record.headers if name == BECAUSE}
+    headers = (header for record in read_back(topic, offset=-last) for header in record.headers)
+    return {(data or b'').decode(errors='replace') for name, data in headers if name == BECAUSE}

@@ -8,9 +8,9 @@ has it (acks=all), and idempotence keeps a retry from writing it twice.
 """
 
 import atexit
+import contextlib
 import logging
 import os
-import re
 import sys
 import threading
 from collections.abc import Sequence
@@ -20,16 +20,15 @@ import kafka.errors
 
 import clients
 import diagnosis
+import refusals
 import repairs
 import settings
-from errors import AccessError, DeliveryError, MessageError, UnreachableError
+from errors import AccessError, DeliveryError
 from schemas import encode, validate
 
-__all__ = ['close', 'flush', 'get_producer', 'send_msg']
+__all__ = ['close', 'flush', 'get_producer', 'send_msg', 'send_raw']
 
 log = logging.getLogger(__name__)
-
-TOPIC_NAME = re.compile(r'(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}')  # Kafka's own rule (org.apache.kafka.common.internals.Topic)
 
 
 class _State:
@@ -42,6 +41,15 @@ class _State:
         self.flow: clients.Flow | None = None
         self.topics: dict[str, str] = {}
         self.lost = 0
+
+    def note_failure(self, error: BaseException) -> None:
+        """Count a message that was not delivered; a producer that is spent by it is used no more."""
+        if not self.lost:
+            log.warning('a message was not delivered: %s (more of them are only counted)', error)
+        self.lost += 1
+        if self.producer is not None and clients.is_spent(self.producer):
+            clients.abandon(self.producer)
+            self.producer, self.flow = None, None
 
 
 _state = _State()
@@ -123,6 +131,8 @@ def send_msg(
     >>> promise.get(timeout=10).topic
     'human-messages'
     """
+    if block:
+        refusals.check_patience(timeout)
     data = encode(value)
     if schema is not None:
         validate(value, schema)
@@ -136,22 +146,34 @@ def send_msg(
     flow = state.flow or _get_flow()
     try:
         flow.admit(len(data), block)
-        when = None if timestamp is None else int(timestamp * 1000)
+        when = None if timestamp is None else refusals.milliseconds(timestamp)
         future = flow.send(wire_topic, data, key.encode() if isinstance(key, str) else key, headers, when)
     except kafka.errors.KafkaTimeoutError as error:
-        raise _unanswered(topic, error) from error
+        raise refusals.unanswered(topic, error) from error
     except (TypeError, ValueError, OverflowError, kafka.errors.MessageSizeTooLargeError) as error:
-        raise _refused(key, data, headers, timestamp, error) from error
-    future.add_errback(_note_failure)
+        raise refusals.unfit(key, data, headers, timestamp, error) from error
+    except kafka.errors.IllegalStateError:  # another thread has just closed the producer
+        with state.lock:
+            if state.flow is flow:
+                state.flow = state.producer = None
+        return send_msg(topic, value, key, block=block, timeout=timeout, headers=headers, timestamp=timestamp)
+    future.add_errback(state.note_failure)
     if block:
-        _wait(future, topic, timeout)
+        refusals.wait(future, topic, timeout)
+    return future
+
+
+def send_raw(topic: str, value: bytes | None, key: bytes | None, headers: Any = (), timestamp_ms: int | None = None) -> Any:
+    """Send bytes as they are, by this process's producer, to a topic with its prefix; returns the client's future."""
+    producer, state = get_producer(), _state
+    future = producer.send(topic, value, key, list(headers), timestamp_ms=timestamp_ms)
+    future.add_errback(state.note_failure)
     return future
 
 
 def _meet(topic: Any) -> str:
     """Before the first message to a topic: be sure that Kafka lets us write to it. One walk serves the topic and a new producer."""
-    if not isinstance(topic, str) or not TOPIC_NAME.fullmatch(topic):
-        raise MessageError(f'{topic!r} is no topic name. Use 1 to 249 letters, digits, dots, underscores and hyphens: human-messages.')
+    refusals.check_topic(topic)
     wire_topic = settings.topic_name(topic)
     options = settings.client_options('producer', partitioner=clients.KeyPartitioner())
     try:
@@ -162,44 +184,6 @@ def _meet(topic: Any) -> str:
     _begin(options, knock=False)
     _state.topics[topic] = wire_topic
     return wire_topic
-
-
-def _refused(key: Any, data: bytes, headers: Any, timestamp: Any, error: Exception) -> MessageError:
-    if isinstance(error, kafka.errors.MessageSizeTooLargeError):
-        limit = get_producer().config['max_request_size']
-        return MessageError(
-            f'A value of {len(data)} bytes is more than max_request_size={limit}. Send less, or set KAFKA_MAX_REQUEST_SIZE.'
-        )
-    if key is not None and not isinstance(key, str | bytes):
-        return MessageError(f'The key {key!r} is a {type(key).__name__}. Use text or bytes: {str(key)!r}.')
-    return MessageError(f'Not sent: {error}. Headers are pairs of (str, bytes), a timestamp is seconds: headers={headers!r}, {timestamp=}.')
-
-
-def _unanswered(topic: str, error: Exception) -> UnreachableError:
-    options = settings.client_options('producer')
-    found = diagnosis.explain(options, error)
-    return UnreachableError(f'{topic!r} got no answer within {options["max_block_ms"] / 1000:g} s: nothing was sent. {found}', found.stage)
-
-
-def _wait(future: Any, topic: str, timeout: float) -> None:
-    try:
-        future.get(timeout=timeout)
-    except kafka.errors.AuthorizationError as error:
-        raise AccessError(f'No right to write to {topic!r} ({error}). Ask for WRITE on it, or choose another topic.') from error
-    except kafka.errors.MessageSizeTooLargeError as error:
-        raise DeliveryError(f'The message is larger than {topic!r} takes ({error}). Send less, or raise its max.message.bytes.') from error
-    except kafka.errors.KafkaError as error:
-        hint = 'It may still arrive: keep the promise and ask it later.' if not future.is_done else 'Send it again.'
-        raise DeliveryError(f'A message to {topic!r} was not acknowledged within {timeout:g} s ({error}). {hint}') from error
-
-
-def _note_failure(error: BaseException) -> None:
-    if not _state.lost:
-        log.warning('a message was not delivered: %s (more of them are only counted)', error)
-    _state.lost += 1
-    if _state.producer is not None and clients.is_spent(_state.producer):
-        clients.abandon(_state.producer)
-        _state.producer, _state.flow = None, None
 
 
 def flush(timeout: float = 10.0) -> None:
@@ -230,16 +214,13 @@ def close(timeout: float = 10.0) -> None:
     """
     global _state
     with _state.lock:
-        producer, unanswered = _state.producer, 0
+        state, _state = _state, _State()
         atexit.unregister(close)
-        if producer is not None:
-            try:
-                producer.flush(timeout=timeout)
-            except kafka.errors.KafkaTimeoutError:
-                unanswered = clients.pending(producer)
-        lost = _state.lost + unanswered
-        if producer is not None:
-            repairs.close(producer)
-        _state = _State()
+    lost = state.lost
+    if state.producer is not None:
+        with contextlib.suppress(kafka.errors.KafkaTimeoutError):
+            state.producer.flush(timeout=timeout)
+        lost = state.lost + clients.pending(state.producer)
+        repairs.close(state.producer)
     if lost:
         print(f'{lost} message(s) could not be delivered: Kafka did not acknowledge them.', file=sys.stderr)

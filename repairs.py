@@ -1,10 +1,10 @@
 # ruff: noqa: SLF001 - it reaches into kafka-python on purpose; the client is pinned below 3.1
-"""Three faults of kafka-python 3.0.12 put right, without which a broker that stays away for long breaks a producer for good.
+"""Four faults of kafka-python 3.0.12 put right, without which a broker that stays away for long breaks a producer for good.
 
 A message that was sent, not answered and then given up makes an idempotent producer ask for a new producer id, because
 nobody knows whether the message is in the log. The client forgets that it has to ask (so nothing is ever sent again), and while it
 asks it gives up no messages (so their promises stay open). And ``close(timeout)`` raises instead of closing, if anything is undelivered.
-``tests/test_nothing_lost.py`` shows all three; read it with ``clients.py``.
+``tests/test_nothing_lost.py`` shows all three; read it with ``clients.py``. The fourth: a header's name that is no UTF-8 ends a reader.
 
 The one idea to take away: what is tested least in any client is the second failure after the first.
 """
@@ -14,8 +14,9 @@ import time
 from typing import Any
 
 import kafka.errors
+from kafka.record.default_records import DefaultRecordBatch
 
-__all__ = ['close', 'repair']
+__all__ = ['close', 'read_any_header', 'repair']
 
 
 def repair(producer: Any) -> None:
@@ -41,6 +42,35 @@ def repair(producer: Any) -> None:
     manager.reset_producer_id = reset_and_ask_again
     sender.run_once = run_and_give_up
     sender._maybe_send_pending_request = lambda: _ask_without_waiting(sender, manager)
+
+
+def read_any_header() -> None:
+    r"""Have consumers show the name of a header that is no UTF-8 as ``'\xff'``; to be called before the first one is made."""
+    if not hasattr(DefaultRecordBatch, '_read_strictly'):
+        DefaultRecordBatch._read_strictly = DefaultRecordBatch._read_msg
+        DefaultRecordBatch._read_msg = _read_any
+
+
+def _read_any(batch: Any) -> Any:
+    try:
+        return batch._read_strictly()
+    except UnicodeDecodeError:
+        buffer, batch._buffer = batch._buffer, _Lenient(batch._buffer)
+        try:
+            return batch._read_strictly()
+        finally:
+            batch._buffer = buffer
+
+
+class _Lenient(bytes):
+    """Bytes whose parts can always be read as text."""
+
+    def __getitem__(self, place: Any) -> Any:
+        part = super().__getitem__(place)
+        return _Lenient(part) if isinstance(place, slice) else part
+
+    def decode(self, *_: str) -> str:
+        return super().decode(errors='backslashreplace')
 
 
 def close(producer: Any, timeout: float = 1.0) -> None:

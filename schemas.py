@@ -105,10 +105,11 @@ def _refuse_what_is_no_json(value: Any, path: str) -> None:
 
 @functools.lru_cache(maxsize=64)
 def _decoder(schema: Any) -> msgspec.json.Decoder[Any]:
-    try:
-        return msgspec.json.Decoder(schema) if schema is not None else msgspec.json.Decoder()
-    except TypeError as error:
-        raise MessageError(f'{schema!r} is not a schema ({error}). Use a TypedDict such as schemas.HumanMessage.') from error
+    return msgspec.json.Decoder(schema) if schema is not None else msgspec.json.Decoder()
+
+
+def _no_schema(schema: Any, error: TypeError) -> MessageError:
+    return MessageError(f'{schema!r} is not a schema ({error}). Use a TypedDict such as schemas.HumanMessage.')
 
 
 def decode(data: bytes | None, schema: Any = None) -> Any:
@@ -128,7 +129,10 @@ def decode(data: bytes | None, schema: Any = None) -> Any:
     >>> decode(b'{"sender": "red", "contents": 1}', HumanMessage)
     <Malformed: Expected `str`, got `int` - at `$.contents`: b'{"sender": "red", "contents": 1}'>
     """
-    decoder = _decoder(schema)
+    try:
+        decoder = _decoder(schema)
+    except TypeError as error:
+        raise _no_schema(schema, error) from error
     if data is None:
         return None if schema is None else Malformed(None, 'empty record (a tombstone)')
     try:
@@ -149,7 +153,10 @@ def validate(value: Any, schema: Any) -> None:
 
     >>> validate({'sender': 'red', 'contents': 'hello'}, HumanMessage)
     """
-    _decoder(schema)
+    try:
+        _decoder(schema)
+    except TypeError as error:
+        raise _no_schema(schema, error) from error
     try:
         msgspec.convert(value, schema)
     except msgspec.ValidationError as error:

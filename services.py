@@ -3,9 +3,7 @@
 Each of them reads ``human-messages`` and knows nothing of the others. Stop one, start it weeks later, and it goes on::
 
     from services import Archive
-    with Archive(topic='human-messages', path='chat.db', group_id='archive') as archive:
-        archive.run()
-        archive.search('kafka')
+    Archive(topic='human-messages', path='chat.db', group_id='archive').run()
 
 The one idea to take away: the log is the truth, everything else is a view that can be thrown away and made again from it.
 """
@@ -23,9 +21,9 @@ from typing import Any
 from kafka import TopicPartition
 
 import settings
-from errors import ChatError
+from errors import ChatError, MessageError
 from history import causes, ensure_topic, origin, read_back
-from producer import get_producer
+from producer import send_raw
 from worker import Service
 
 __all__ = ['Archive', 'Presence', 'Rekey', 'Service', 'TrendingWords']
@@ -68,7 +66,7 @@ class TrendingWords(Service):
         self._now = max(self._now, at)
         self._counts.update(words)
         heapq.heappush(self._said, (at, partition, offset, words))
-        while self._said[0][0] <= self._now - self.window:
+        while self._said and self._said[0][0] <= self._now - self.window:
             self._counts.subtract(heapq.heappop(self._said)[3])
         if len(self._counts) > 4 * len(self._said) + 1000:
             self._counts = +self._counts  # forget words that are no longer said
@@ -133,18 +131,21 @@ class Archive(Service):
         return {place: known.get(place, 0) for place in places}
 
     def search(self, words: str, count: int = 20) -> list[tuple[str, str]]:
-        """The best matches for FTS5's query language, ``'kafka AND log*'``: ``[(sender, contents), ...]``."""
+        """The best matches for plain words, or in FTS5's query language, ``'kafka AND log*'``: ``[(sender, contents), ...]``."""
         query = 'SELECT sender, m.contents FROM words JOIN messages m ON m.rowid = words.rowid WHERE words MATCH ? ORDER BY rank LIMIT ?'
         with closing(self._connect()) as db:
-            return db.execute(query, (words, count)).fetchall()
+            try:
+                return db.execute(query, (words, count)).fetchall()
+            except sqlite3.OperationalError:  # not in that language, as "don't" is: plain words
+                plain = ' '.join(f'"{word}"' for word in words.replace('"', ' ').split()) or '""'
+                return db.execute(query, (plain, count)).fetchall()
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, timeout=30)
-        db.executescript("""
-            CREATE TABLE IF NOT EXISTS messages (topic, partition, offset, time, sender, contents, PRIMARY KEY (topic, partition, offset));
+        db.executescript("""CREATE TABLE IF NOT EXISTS messages
+            (topic, partition, offset, time, sender, contents, PRIMARY KEY (topic, partition, offset));
             CREATE TABLE IF NOT EXISTS places (topic, partition, next, PRIMARY KEY (topic, partition));
-            CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(contents, content='messages');
-        """)
+            CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(contents, content='messages');""")
         return db
 
 
@@ -204,7 +205,7 @@ class Presence(Service):
         for sender, row in list(self._rows.items()):
             if row['partition'] in mine and row['last_seen'] <= self.clock() - self.away:
                 del self._rows[sender]
-                self._promises.append(get_producer().send(settings.topic_name(self.table), None, sender.encode()))
+                self._promises.append(send_raw(settings.topic_name(self.table), None, sender.encode()))
 
 
 class Rekey(Service):
@@ -227,6 +228,8 @@ class Rekey(Service):
 
     def __init__(self, topic: str, to: str, group_id: str | None = None, offset: Any = 'earliest') -> None:
         super().__init__(topic, group_id, offset)
+        if to == topic:
+            raise MessageError(f'{to!r} is copied to itself: each copy would be copied again. Name another topic.')
         self.to = to
         self._copied: set[str] = set()
 

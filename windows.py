@@ -53,10 +53,10 @@ class Throttle:
             sender: who sent it.
             now: its time in seconds; never less than the one before.
         """
-        if self.limit == 0:
-            return self._loud(sender, now)
         if now - self._turned >= self.duration:
             self._turn(now)
+        if self.limit == 0:
+            return self._loud(sender, now)
         known = self._recent.get(sender)
         if known is None:
             known = self._before.pop(sender, None)

@@ -36,6 +36,7 @@ __all__ = ['Service']
 log = logging.getLogger(__name__)
 
 PATIENCE = 90.0  # seconds for what was sent to be acknowledged; a producer gives up after 60
+QUESTION = 10_000  # ms that a question to Kafka may take
 BATCH = 10_000  # records at most between two commits
 JOINING = 15.0  # seconds until a member of a group has its partitions, if another one was killed; no timeout counts meanwhile
 
@@ -92,7 +93,7 @@ class Service:
             topic: where to.
             value: any JSON value.
             because: the record that is the reason; a header names it, so that after a crash ``causes`` tells what was done already.
-            **options: as for ``send_msg``: ``key``, ``headers``, ``timestamp``.
+            **options: as for ``send_msg``: ``key``, ``headers``, ``timestamp``, ``schema``.
         """
         if because is not None:
             options['headers'] = [*(options.get('headers') or ()), (BECAUSE, origin(because).encode())]
@@ -154,9 +155,10 @@ class Service:
 
     def _step(self, most: int) -> int:
         consumer = self.open()
-        batch = consumer.poll(timeout_ms=100, max_records=most)
+        batch = consumer.poll(timeout_ms=100, max_records=min(most, consumer.pace()))
         assigned = set(consumer.assignment())
         if assigned - self.places:
+            self._begin(assigned - self.places - batch.keys())
             for place, offset in self.start_at(assigned - self.places).items():
                 batch.pop(place, None)
                 self._next[place] = offset
@@ -187,6 +189,13 @@ class Service:
                         consumer.seek(place, max(self._next.get(place, 0), records[0].offset))
         return done
 
+    def _begin(self, quiet: set[TopicPartition]) -> None:
+        """Fix the place of a group that is new to a partition and has nothing to do there yet: what comes while it is away is its too."""
+        consumer = self.open()
+        if self.group_id is not None:
+            new = [place for place in quiet if consumer.committed(place, timeout_ms=QUESTION) is None]
+            self._commit({place: at for place in new if (at := consumer.position(place, timeout_ms=QUESTION)) is not None})
+
     def _settle(self, places: set[TopicPartition]) -> None:
         self.on_batch()
         promises, self._promises = self._promises, []
@@ -197,11 +206,13 @@ class Service:
                     f'{len(failed)} of {len(promises)} messages were not acknowledged ({failed[0].exception}). '
                     'Run it again: it goes on before them.'
                 ) from failed[0].exception
-        if self.group_id is None:
-            return
-        offsets = {place: OffsetAndMetadata(self.resume_at(place, self._next[place]), '', -1) for place in places}
+        if self.group_id is not None:
+            self._commit({place: self.resume_at(place, self._next[place]) for place in places})
+
+    def _commit(self, offsets: dict[TopicPartition, int]) -> None:
         try:
-            self.open().commit(offsets, timeout_ms=10_000)
+            if offsets:
+                self.open().commit({place: OffsetAndMetadata(at, '', -1) for place, at in offsets.items()}, timeout_ms=QUESTION)
         except (kafka.errors.CommitFailedError, kafka.errors.RebalanceInProgressError, kafka.errors.RetriableError) as error:
             log.warning('%r could not commit (%s): whoever starts there before the next commit does the last records again', self, error)
 

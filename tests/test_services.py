@@ -214,3 +214,18 @@ def test_a_service_outlives_a_broker_that_is_restarted(monkeypatch: pytest.Monke
         service.close()
         assert sorted(int(decode(each.value)['contents']) for each in records('copies')) == list(range(200))
         close()
+
+
+def test_a_service_that_has_seen_nothing_yet_has_its_place(make_topic: MakeTopic, say: Say) -> None:
+    """A new durable service fixes where it is, partition by partition: what is said while it is down is its too, what was before is not."""
+    topic = make_topic(partitions=3)
+    for number in range(9):
+        send_msg(topic, {'sender': f'before {number}', 'contents': 'before'}, block=True)
+    service = Noting(topic, group_id=f'{topic}-quiet')
+    service.run(timeout=0.3)
+    for number in range(9):
+        send_msg(topic, {'sender': f'red {number}', 'contents': str(number)}, block=True)
+    with Noting(topic, group_id=f'{topic}-quiet') as other:
+        other.run(timeout=0.3)
+    service.run(timeout=0.3)
+    assert sorted(service.noted + other.noted) == [str(number) for number in range(9)]
