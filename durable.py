@@ -22,7 +22,7 @@ import settings
 from chatconsumer import ChatConsumer
 from consumer import get_consumer
 from deadletters import letter
-from errors import UnreachableError
+from errors import AccessError, UnreachableError
 from producer import send_msg
 from schemas import Alert, HumanMessage, encode, validate
 from windows import Partition
@@ -35,6 +35,7 @@ POLL = 200  # ms that a poll waits for records: how long stop() takes
 JOINING = 20  # the same while there are no partitions yet: what is assigned is held until the poll returns
 IDLE_COMMIT = 0.5  # seconds after which offsets are committed although there was nothing to alert about
 AWAY = (kafka.errors.KafkaError, UnreachableError)  # what is waited out
+RIGHTS = 'Ask for WRITE on the topic and on transactional ids that begin with the group, or leave group_id out.'
 PATIENCE = 10.0  # seconds for a question to Kafka before it is asked again
 
 
@@ -140,6 +141,9 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
             due = time.monotonic() - self._committed_at > IDLE_COMMIT
             if self._out or (self._uncommitted and due):
                 self._commit()
+        except kafka.errors.AuthorizationError as error:  # it would not get better by waiting
+            self._forget()
+            raise AccessError(f'{self._id} may not write {self._alert_topic!r} in a transaction ({error}). {RIGHTS}') from error
         except AWAY as error:
             self._start_over(error)
         except BaseException:  # a mistake in the service, or a second Ctrl-C: what is half done is not committed by close()
@@ -230,10 +234,8 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
         self.consumer.pause(*assigned)
 
     def _forget(self) -> None:
-        self._out.clear()
-        self._alerts.clear()
-        self._uncommitted.clear()
-        self.partitions.clear()
+        for each in (self._out, self._alerts, self._uncommitted, self.partitions):
+            each.clear()
 
     def close(self) -> None:
         """Commit what was looked at, and leave the group."""

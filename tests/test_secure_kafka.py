@@ -1,5 +1,6 @@
 """Every way in, on real listeners: send, read, group and alert service, with good and with bad credentials."""
 
+import contextlib
 import secrets
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka.admin import KafkaAdminClient
+from kafka.admin import ACL, ACLOperation, ACLPermissionType, KafkaAdminClient, ResourcePattern, ResourceType
 
 import consumer
 import producer
@@ -127,6 +128,19 @@ def test_a_user_without_rights_is_told_so(door: str, enter: Enter, topic: str) -
     for attempt in attempts(topic).values():
         with pytest.raises(AccessError, match=topic):
             attempt()
+
+
+def test_a_durable_service_that_may_read_but_not_write_ends(secure: Broker, enter: Enter, topic: str) -> None:
+    """A right that is missing is not waited for: the error says which to ask for, and nothing is committed."""
+    enter('plain')
+    producer.send_msg(topic, WORDS, block=True)
+    producer.close()
+    with contextlib.closing(KafkaAdminClient(**settings.client_options('admin'))) as admin:
+        for kind, name in ((ResourceType.TOPIC, topic), (ResourceType.GROUP, topic)):
+            admin.create_acls([ACL('User:visitor', '*', ACLOperation.READ, ACLPermissionType.ALLOW, ResourcePattern(kind, name))])
+    enter('plain', 'visitor')
+    with pytest.raises(AccessError, match='Ask for WRITE'):
+        Echo(monitor_topic=topic, alert_topic=f'{topic}-alerts', group_id=topic, offset='earliest').monitor(print_msgs=False)
 
 
 @pytest.mark.parametrize(
