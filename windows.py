@@ -119,9 +119,11 @@ class WordFilter:
 
     def mask(self, text: str) -> str:
         """The text with all but the first letter of each offensive word replaced by asterisks."""
+        masked, behind = [], 0
         for start, end in self.find(text):
-            text = text[: start + 1] + '*' * (end - start - 1) + text[end:]
-        return text
+            masked += [text[behind : start + 1], '*' * (end - start - 1)]
+            behind = end
+        return ''.join([*masked, text[behind:]])
 
 
 def _fold(text: str) -> tuple[str, range | list[int]]:

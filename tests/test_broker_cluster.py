@@ -75,12 +75,8 @@ def test_two_copies_must_be_in_sync(cluster: Broker) -> None:
     send(cluster.env(), 'minimum', b'3')
 
 
-LONG = pytest.mark.torture  # test_nothing_lost.py kills and freezes a leader in the suite
-
-
-@pytest.mark.parametrize(
-    ('fault', 'cure'), [pytest.param('kill', 'restart', marks=LONG), pytest.param('pause', 'resume', marks=LONG), ('restart', '')]
-)
+@pytest.mark.torture  # test_nothing_lost.py kills and freezes a leader in the suite
+@pytest.mark.parametrize(('fault', 'cure'), [('kill', 'restart'), ('pause', 'resume'), ('restart', '')])
 def test_what_was_acknowledged_is_there_once(cluster: Broker, fault: str, cure: str) -> None:
     """While messages are sent, the leader is killed, frozen or restarted: each acknowledged message is in the log once, in order."""
     topic = f'numbered-{fault}'

@@ -65,7 +65,7 @@ def test_at_exit_everything_is_delivered(kafka: Any, topic: str) -> None:
 
 
 @pytest.mark.broker
-@pytest.mark.parametrize('delivery_timeout', ['2000', pytest.param('60000', marks=pytest.mark.slow)])
+@pytest.mark.parametrize('delivery_timeout', ['2000', pytest.param('60000', marks=pytest.mark.torture)])
 def test_at_exit_what_was_not_delivered_is_counted(delivery_timeout: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A script whose broker is gone ends within its time and says how many messages were not delivered."""
     monkeypatch.setenv('KAFKA_DELIVERY_TIMEOUT_MS', delivery_timeout)

@@ -102,11 +102,11 @@ def test_no_words_find_nothing() -> None:
     assert WordFilter([]).find('damn') == []
 
 
-@pytest.mark.parametrize('text', ['a' * 50_000, 'd.' * 25_000, 'da' * 25_000, '4' * 50_000])
+@pytest.mark.parametrize('text', ['a' * 50_000, 'd.' * 25_000, 'da' * 25_000, '4' * 50_000, 'damn ' * 200_000])
 @pytest.mark.timeout(10)
 def test_a_hostile_text_takes_no_time(text: str) -> None:
     """No text makes the search explode."""
-    WordFilter(['damn', 'assassin', 'aaa']).find(text)
+    WordFilter(['damn', 'assassin', 'aaa']).mask(text)
 
 
 def test_a_commit_tells_where_to_replay_from() -> None:
