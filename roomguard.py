@@ -6,10 +6,12 @@ process that runs one line of Python, and watches a pipe: when the room ends, ho
 The one idea to take away: a page for a room full of people is a server, and a server decides what it accepts.
 """
 
+import contextlib
 import hashlib
 import hmac
 import ipaddress
 import os
+import re
 import secrets
 import signal
 import socket
@@ -43,20 +45,18 @@ def pass_phrase() -> str:
     return '-'.join([*words, f'{secrets.randbelow(10_000):04}'])
 
 
-def address_of_this_machine() -> str:
+def address_of_this_machine(family: int = socket.AF_INET) -> str:
     """The address by which others in this network reach this machine; nothing is sent to find out."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(('192.0.2.1', 9))  # an address that is kept for documentation (RFC 5737)
-            return str(probe.getsockname()[0])
-        except OSError:
-            return '127.0.0.1'
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect(('192.0.2.1' if family == socket.AF_INET else '2001:db8::1', 9))  # kept for documentation (RFC 5737, 3849)
+        return str(probe.getsockname()[0])
+    return '127.0.0.1' if family == socket.AF_INET else '::1'
 
 
-def is_local(address: str | None) -> bool:
-    """Whether a visitor sits at this machine: ``is_local('127.0.0.1')``."""
+def is_local(address: str | None, own: str | None = None) -> bool:
+    """Whether a visitor sits at this machine: ``is_local('127.0.0.1')``; ``own`` is the address that the visitor has reached."""
     try:
-        return ipaddress.ip_address(address or '').is_loopback
+        return bool(address and address == own) or ipaddress.ip_address(address or '').is_loopback
     except ValueError:
         return address == 'localhost'
 
@@ -102,10 +102,10 @@ class Limits:
 
 
 class Door:
-    """ASGI middleware: lets nobody in without the pass phrase, nor by a host name that is not the room's.
+    """ASGI middleware: lets nobody in without the pass phrase, nor by a host name that is not the room's, nor through another's page.
 
-    Without a phrase (a room on 127.0.0.1) the host name alone is looked at: a page of somebody else's, whose name was made to
-    point here (DNS rebinding), does not get in.
+    Without a phrase (a room on 127.0.0.1) a web site of somebody else's is the one to fear: one whose name was made to point here
+    (DNS rebinding), one that asks from a visitor's browser, one that shows the room in a frame. A link to the room is welcome.
 
     Args:
         app: the application behind the door.
@@ -124,15 +124,21 @@ class Door:
             await self.app(scope, receive, send)
             return
         headers = {name.lower(): value.decode('latin-1') for name, value in scope['headers']}
-        host = (
-            headers.get(b'host', '').rpartition(':')[0] if ':' in headers.get(b'host', '').rpartition(']')[2] else headers.get(b'host', '')
-        )
-        if self.hosts and host.strip('[]') not in self.hosts:
-            await _refuse(scope, send, 421, 'This room is not called by that name. Use the address that it printed at its start.')
+        host = re.sub(r':\d+$', '', headers.get(b'host', '')).strip('[]')
+        link = (headers.get(b'sec-fetch-mode'), headers.get(b'sec-fetch-dest')) == ('navigate', 'document')
+
+        async def unframed(message: Any) -> None:
+            more = [(b'x-frame-options', b'DENY')] if message['type'] == 'http.response.start' else []
+            await send(message | {'headers': [*message['headers'], *more]} if more else message)
+
+        if self.hosts and host not in self.hosts:
+            await _refuse(scope, unframed, 421, 'This room is not called by that name. Use the address that it printed at its start.')
+        elif headers.get(b'sec-fetch-site') == 'cross-site' and not link:
+            await _refuse(scope, unframed, 403, 'Another web site asked for this. Open the room by its own address.')
         elif not self.phrase or self._has_cookie(headers.get(b'cookie', '')):
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, unframed)
         else:
-            await self._ask(scope, send)
+            await self._ask(scope, unframed)
 
     def _has_cookie(self, cookies: str) -> bool:
         found = [each.strip().partition('=')[2] for each in cookies.split(';') if each.strip().partition('=')[0] == COOKIE]
@@ -193,6 +199,7 @@ class Helper:
         self.name, self.code = name, code
         self._process: subprocess.Popen[bytes] | None = None
         self._last: deque[bytes] = deque(maxlen=1)
+        self._turn = threading.RLock()
 
     @property
     def pid(self) -> int | None:
@@ -206,32 +213,30 @@ class Helper:
 
     def start(self) -> None:
         """Start it, if it does not run."""
-        if self.pid is not None:
-            return
         run = f'import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import roomguard; roomguard.run_until_closed(sys.argv[1])'
-        self.stop()  # closes the pipe of one that ended by itself
-        self._last.clear()
-        self._process = subprocess.Popen(
-            [sys.executable, '-W', 'ignore', '-c', run, self.code],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+        command = [sys.executable, '-W', 'ignore', '-c', run, self.code]
+        with self._turn:  # two visitors may press the same button at once
+            if self.pid is not None:
+                return
+            self.stop()  # closes the pipe of one that ended by itself
+            self._last.clear()
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+            )
+            threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
 
     def stop(self, timeout: float = 8.0) -> None:
         """End it, in good order if it can; returns when it has."""
-        process = self._process
-        if process is None:
-            return
-        assert process.stdin
-        process.stdin.close()
-        try:
-            process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        with self._turn:
+            if self._process is None:
+                return
+            assert self._process.stdin
+            self._process.stdin.close()
+            try:
+                self._process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
 
     def _read(self, process: 'subprocess.Popen[bytes]') -> None:
         assert process.stdout

@@ -17,10 +17,11 @@ from roomlog import Replay
 from roompanels import Panels, show_link
 from schemas import printable
 
-__all__ = ['LONGEST', 'Page']
+__all__ = ['LARGEST', 'LONGEST', 'Page']
 
 LONGEST = 500  # characters of a message
 LONGEST_NAME = 30
+LARGEST = 16_384  # bytes that a browser may send at once: each of its fields holds the last that it sent
 TICK = 0.1  # seconds between two looks for something new to draw
 A_TICK, BUSY, BACKLOG = 12, 4, 60  # bubbles drawn in one; if more than the backlog wait, so many of them are picked
 DRAWN = 200  # bubbles on the page
@@ -215,7 +216,7 @@ class Page:
             self.pending.clear()
             self.progress.set_visibility(True)
         else:
-            self.ui.notify('Others are reading from the beginning just now. Try again in a moment.')
+            self.ui.notify('As many as can are reading from the beginning just now. Try again in a moment.')
         self.again.text = 'From the beginning' if self.limit == DRAWN else f'Only the last {DRAWN}'
 
     def _end_replay(self) -> None:

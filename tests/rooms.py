@@ -1,12 +1,15 @@
 """What the room in a real browser shares: a Kafka, a room as a process of its own, visitors. Used by test_room*.py."""
 
 import contextlib
+import http.client
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +107,49 @@ def address(kafka_here: Broker) -> Iterator[str]:
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def open_room() -> Iterator[Callable[..., tuple[int, 'subprocess.Popen[str]']]]:
+    """Opens rooms whose Kafka is not there: ``open_room('--host', '0.0.0.0')`` gives the port and the process."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*options: str, port: int = 0, to: str = '127.0.0.1', before: str = 'pass') -> tuple[int, 'subprocess.Popen[str]']:
+            port = port or free_port()
+            environment = {name: value for name, value in clean(os.environ).items() if not name.startswith('PYTEST')}
+            environment |= {'KAFKA_BOOTSTRAP_SERVERS': f'127.0.0.1:{free_port()}', 'PYTHONIOENCODING': 'utf-8'}
+            code = f'import sys, room; {before}; sys.exit(room.main())'
+            process = subprocess.Popen(
+                [sys.executable, '-W', 'ignore', '-c', code, '--port', str(port), *options],
+                cwd=ROOT,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                encoding='utf-8',
+            )
+            stack.callback(process.communicate)
+            stack.callback(process.kill)
+            eventually(lambda: connects(to, port) or process.poll() is not None)
+            return port, process
+
+        yield start
+
+
+def connects(host: str, port: int) -> bool:
+    """Whether somebody listens there."""
+    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=2):
+        return True
+    return False
+
+
+def get(port: int, path: str, to: str = '127.0.0.1', source: str = '', **headers: str) -> tuple[int, Message, str]:
+    """Ask as a program does, from an address of this machine: the status, the headers and the page."""
+    line = http.client.HTTPConnection(to, port, timeout=10, source_address=(source, 0) if source else None)
+    with contextlib.closing(line):
+        line.request('GET', path, headers={name.replace('_', '-'): value for name, value in headers.items()})
+        answer = line.getresponse()
+        return answer.status, answer.headers, answer.read().decode()
 
 
 def _answers(address: str) -> bool:

@@ -1,26 +1,25 @@
 """Who comes into the room, and what ends with it: without a browser."""
 
 import base64
-import contextlib
-import http.client
-import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from roomguard import Limits, address_of_this_machine, is_local, pass_phrase
+import room
+from roomguard import Helper, Limits, address_of_this_machine, is_local, pass_phrase
 from tests.brokers import ROOT, eventually, gone
-from tests.rig import free_port
-from tests.rooms import Browser, needs_chromium
-from tests.testkafka import clean
+from tests.rooms import Browser, connects, get, needs_chromium, open_room  # noqa: F401 - a fixture
 
+# ruff: noqa: F811 - the fixture again
 HOLD = """
 import sys
 from roomguard import Helper
@@ -35,54 +34,14 @@ sys.stdin.read()
 """
 
 
-@pytest.fixture
-def open_room() -> Iterator[Callable[..., tuple[int, 'subprocess.Popen[str]']]]:
-    """Opens rooms whose Kafka is not there: ``open_room('--host', '0.0.0.0')`` gives the port and the process."""
-    with contextlib.ExitStack() as stack:
-
-        def start(*options: str, port: int = 0) -> tuple[int, 'subprocess.Popen[str]']:
-            port = port or free_port()
-            environment = {name: value for name, value in clean(os.environ).items() if not name.startswith('PYTEST')}
-            environment |= {'KAFKA_BOOTSTRAP_SERVERS': f'127.0.0.1:{free_port()}', 'PYTHONIOENCODING': 'utf-8'}
-            process = subprocess.Popen(
-                [sys.executable, '-W', 'ignore', '-m', 'room', '--port', str(port), *options],
-                cwd=ROOT,
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                encoding='utf-8',
-            )
-            stack.callback(process.communicate)
-            stack.callback(process.kill)
-            eventually(lambda: _open('127.0.0.1', port) or process.poll() is not None)
-            return port, process
-
-        yield start
-
-
-def _open(host: str, port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=2):
-        return True
-    return False
-
-
-def _get(port: int, path: str, **headers: str) -> tuple[int, str, str]:
-    line = http.client.HTTPConnection('127.0.0.1', port, timeout=10)
-    with contextlib.closing(line):
-        line.request('GET', path, headers=headers)
-        answer = line.getresponse()
-        return answer.status, answer.getheader('Set-Cookie', ''), answer.read().decode()
-
-
 def test_a_room_is_for_its_own_machine_unless_asked(open_room: Callable[..., Any]) -> None:
     """By default nobody else can connect, a page of another name is refused, and no phrase is asked for."""
     port, _ = open_room()
-    assert _get(port, '/')[0] == 200
-    assert _get(port, '/', Host='evil.example')[0] == 421
-    assert _get(port, '/', Host=f'localhost:{port}')[0] == 200
+    assert get(port, '/')[0] == 200
+    assert get(port, '/', Host='evil.example')[0] == 421
+    assert get(port, '/', Host=f'localhost:{port}')[0] == 200
     if not is_local(address_of_this_machine()):
-        assert not _open(address_of_this_machine(), port)
+        assert not connects(address_of_this_machine(), port)
 
 
 def test_others_need_the_pass_phrase(open_room: Callable[..., Any]) -> None:
@@ -97,18 +56,19 @@ def test_others_need_the_pass_phrase(open_room: Callable[..., Any]) -> None:
     upgrade = {'Upgrade': 'websocket', 'Connection': 'Upgrade', 'Sec-WebSocket-Version': '13'}
     upgrade['Sec-WebSocket-Key'] = base64.b64encode(b'0123456789abcdef').decode()
     socket_path = '/_nicegui_ws/socket.io/?EIO=4&transport=websocket'
-    assert _get(port, '/')[0] == 401
-    assert _get(port, '/_nicegui_ws/socket.io/?EIO=4&transport=polling')[0] == 401
-    assert _get(port, socket_path, **upgrade)[0] == 403
-    assert _get(port, '/', Cookie='room=guessed')[0] == 401
-    assert _get(port, f'/?pass={found[1]}x')[0] == 401
-    status, cookie, _ = _get(port, f'/?pass={found[1]}')
+    assert get(port, '/')[0] == 401
+    assert get(port, '/_nicegui_ws/socket.io/?EIO=4&transport=polling')[0] == 401
+    assert get(port, socket_path, **upgrade)[0] == 403
+    assert get(port, '/', Cookie='room=guessed')[0] == 401
+    assert get(port, f'/?pass={found[1]}x')[0] == 401
+    status, headers, _ = get(port, f'/?pass={found[1]}')
+    cookie = headers['Set-Cookie']
     assert status == 303
     assert 'HttpOnly' in cookie
     assert found[1] not in cookie
-    status, _, page = _get(port, '/', Cookie=cookie.split(';')[0])
+    status, _, page = get(port, '/', Cookie=cookie.split(';')[0])
     assert (status, 'The room' in page) == (200, True)
-    assert [_get(port, f'/?pass=guess-{number}')[0] for number in range(9)][-1] == 429
+    assert [get(port, f'/?pass=guess-{number}')[0] for number in range(9)][-1] == 429
 
 
 def test_a_taken_port_is_told_in_a_sentence(open_room: Callable[..., Any]) -> None:
@@ -122,10 +82,31 @@ def test_a_taken_port_is_told_in_a_sentence(open_room: Callable[..., Any]) -> No
     assert 'Traceback' not in again.stderr
 
 
+@pytest.mark.parametrize('port', ['99999', '0', '-1', 'http'])
+def test_what_is_no_port_is_told_in_a_sentence(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A port that cannot be is refused with what to type instead."""
+    with pytest.raises(SystemExit):
+        room.main([f'--port={port}'])
+    assert f"'{port}' is no port: choose a number from 1 to 65535" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('host', ['::1', '::'])
+def test_a_room_opens_by_an_address_of_the_new_kind(host: str, open_room: Callable[..., Any]) -> None:
+    """IPv6 addresses work, and stand in brackets in the link."""
+    if not socket.has_ipv6:
+        pytest.skip('this machine knows no IPv6: run it on one that does')
+    port, process = open_room('--host', host, to='::1')
+    assert get(port, '/', to='::1')[0] == (200 if host == '::1' else 401)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=15)
+    assert re.search(rf'http://\[[0-9a-f:]*:[0-9a-f:]*\]:{port}', said), said
+    assert 'http://[::]' not in said
+
+
 def test_a_room_without_kafka_opens_and_ends(open_room: Callable[..., Any]) -> None:
     """A page is served although no Kafka is there; Ctrl-C ends the room within seconds and without a traceback."""
     port, process = open_room()
-    assert _get(port, '/')[0] == 200
+    assert get(port, '/')[0] == 200
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=15)
     assert 'Traceback' not in said
@@ -153,7 +134,7 @@ def test_what_the_room_started_ends_with_it(how: signal.Signals) -> None:
 def test_a_phone_comes_in_by_the_code_and_a_restart_is_found(
     open_room: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The link opens the page, which shows the code and leaves teaching to the teacher; it finds a room that was opened again."""
+    """The link opens the page, which shows the code and leaves teaching to the teacher's machine; it finds a room opened again."""
     needs_chromium()
     monkeypatch.setenv('ROOM_PASS_PHRASE', 'tame otters 7')
     port, process = open_room('--host', '0.0.0.0')
@@ -170,8 +151,9 @@ def test_a_phone_comes_in_by_the_code_and_a_restart_is_found(
         phone.sees(link, '.link')
         phone.turn_to('Teach')
         phone.sees('Start', '.teach')
-        here = is_local(address_of_this_machine())  # in no network: then the link is for this machine
-        assert phone.js('return [...document.querySelectorAll(".teach")].every(e => e.disabled)') != here
+        assert phone.js('return [...document.querySelectorAll(".teach")].every(e => !e.disabled)'), 'the teacher may, by that link too'
+        cookie = get(port, '/?pass=tame%20otters%207')[1]['Set-Cookie'].split(';')[0]
+        assert "Only at the teacher's machine" in get(port, '/', Cookie=cookie, X_Forwarded_For='198.51.100.7')[2]
         process.kill()
         process.wait()
         phone.js('window.before = true')
@@ -206,17 +188,42 @@ def test_pass_phrases_are_not_guessed() -> None:
 
 @pytest.mark.parametrize(('address', 'local'), [('127.0.0.1', True), ('::1', True), ('localhost', True), ('192.0.2.1', False), ('', False)])
 def test_the_own_machine_is_known(address: str, local: bool) -> None:
-    """Loopback addresses are this machine, others and none are not."""
+    """Loopback addresses are this machine, others and none are not, unless it is the very address that was reached."""
     assert is_local(address) is local
+    assert is_local(address, '192.0.2.1') is (local or address == '192.0.2.1')
+    assert is_local(address, '') is local
 
 
 def test_a_helper_tells_why_it_ended() -> None:
     """What a process of the room says last is kept, without control characters, and it can be started again."""
-    from roomguard import Helper
-
     helper = Helper('short', r'print("\x1b[31mred"); raise SystemExit(1)')
     for _ in range(2):
         helper.start()
         eventually(lambda: helper.pid is None and helper.said)
         assert helper.said == r'\x1b[31mred'
         helper.stop()
+
+
+def test_two_who_start_a_helper_at_once_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many press the button at the same moment, one process runs, and none outlives the stop."""
+    started: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+
+    def slowly(*args: Any, **options: Any) -> 'subprocess.Popen[bytes]':
+        started.append(popen(*args, **options))
+        time.sleep(0.2)  # time for the others to come between
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, 'Popen', slowly)
+    helper = Helper('one', 'import time; time.sleep(600)')
+    threads = [threading.Thread(target=helper.start) for _ in range(3)]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        helper.stop()
+        assert [process.poll() is None for process in started] == [False]
+    finally:
+        for process in started:
+            process.kill()
