@@ -164,6 +164,8 @@ def _members(described: list[Any]) -> tuple[dict[TopicPartition, str], dict[str,
 class Replay:
     """Reads a topic from its beginning to where its end was at the start, in a thread; the page draws ``waiting`` bit by bit.
 
+    ``over`` says that the thread has ended, by itself or stopped.
+
     Args:
         topic: such as ``'human-messages'``.
     """
@@ -187,7 +189,8 @@ class Replay:
                 self._read(consumer, settings.topic_name(self.topic))
         except (ChatError, kafka.errors.KafkaError, OSError) as error:
             self.trouble = str(error)
-        self.over = True
+        finally:
+            self.over = True
 
     def _read(self, consumer: Any, name: str) -> None:
         places = [TopicPartition(name, number) for number in consumer.partitions_for_topic(name) or ()]
@@ -224,12 +227,15 @@ def look(topic: str, partition: int, offset: int, timeout: float = 3.0) -> Any:
         if partition not in (consumer.partitions_for_topic(name) or ()):
             raise AccessError(f'There is no partition {partition} of {name!r}. The table of topics lists those that are there.')
         begin, end = consumer.beginning_offsets([place])[place], consumer.end_offsets([place])[place]
+        if not begin <= offset < end:
+            holds = f'holds {begin} to {end - 1}' if begin < end else 'is empty'
+            raise AccessError(f'Offset {offset} is not there: {name!r}, partition {partition} {holds}.')
         consumer.assign([place])
         consumer.seek(place, offset)
         deadline = time.monotonic() + timeout
-        while begin <= offset < end and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
             for record in consumer.poll(timeout_ms=200).get(place, ()):
                 if record.offset == offset:
                     return record
                 raise AccessError(f'Offset {offset} holds no message: the next one is {record.offset}.')
-        raise AccessError(f'Offset {offset} is not there: {name!r}, partition {partition} holds {begin} to {end - 1}.')
+        raise AccessError(f'Kafka gave nothing at offset {offset} of {name!r}, partition {partition}, in {timeout:.0f} s. Try it again.')

@@ -1,6 +1,7 @@
 """What the room's threads read from a real Kafka: without a browser."""
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,6 +14,7 @@ import settings
 from consumer import get_consumer
 from errors import AccessError, MessageError
 from producer import get_producer, send_msg
+from room import MOST_REPLAYS, Room
 from roomfeed import KEPT, Feed
 from roomlog import Replay, Watch, look
 from roompanels import describe, hexdump
@@ -132,6 +134,8 @@ def test_one_record_is_fetched_as_it_stands(topic: str) -> None:
     assert told['bytes'].splitlines()[1].startswith('0000  7b 22 73 65')
     with pytest.raises(AccessError, match='holds 0 to 0'):
         look(topic, 0, 7)
+    with pytest.raises(AccessError, match='Offset -1 is not there'):
+        look(topic, 0, -1)
     with pytest.raises(AccessError, match='no partition 4'):
         look(topic, 4, 0)
     with pytest.raises(MessageError, match="Kafka's own"):
@@ -150,6 +154,21 @@ def test_a_replay_reads_from_the_beginning_to_what_was_the_end(topic: str) -> No
         drawn += [message.contents] if message is not True else []
     assert drawn == [*map(str, range(300)), 'last']
     assert (replay.done, replay.total, replay.trouble) == (301, 301, '')
+
+
+def test_who_asks_for_the_beginning_again_and_again_waits(topic: str) -> None:
+    """Readers from the beginning that were stopped count until they have ended: there are never more than three."""
+    _say(topic, 'hello')
+    room = Room(topic)
+    for _ in range(20):
+        if replay := room.replay():
+            replay.stop()
+    assert len(room.replays) <= MOST_REPLAYS
+    assert sum(thread.name == 'room-replay' for thread in threading.enumerate()) <= MOST_REPLAYS
+    eventually(lambda: all(replay.over for replay in room.replays))
+    assert room.replay()
+    room.replays[-1].stop()
+    eventually(lambda: room.replays[-1].over)
 
 
 def test_bytes_are_shown_sixteen_a_line() -> None:
