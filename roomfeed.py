@@ -21,6 +21,7 @@ import kafka
 from kafka import TopicPartition
 
 import diagnosis
+import repairs
 import settings
 from roomguard import Worker
 from schemas import Alert, HumanMessage, Malformed, decode, printable
@@ -109,6 +110,7 @@ def open_consumer(**options: Any) -> Any:
     """A KafkaConsumer of raw bytes, without a group; UnreachableError if there is no Kafka."""
     known = settings.client_options('consumer', **{'group_id': None, 'auto_offset_reset': 'earliest', **options})
     diagnosis.require_listener(known)
+    repairs.read_any_header()
     return kafka.KafkaConsumer(**known)
 
 
@@ -212,8 +214,7 @@ class Feed(Worker):
                 if schema is Alert:
                     self._take_alert(message)
                 else:
-                    self.total += 1
-                    message.number = self.total
+                    self.total = message.number = self.total + 1
                     self._keep(message)
                     if live:
                         self.counted += 1
@@ -224,8 +225,7 @@ class Feed(Worker):
                             self._mark(message, alert)
 
     def _take_alert(self, alert: Message) -> None:
-        self.alert_total += 1
-        alert.number = self.alert_total
+        self.alert_total = alert.number = self.alert_total + 1
         self.alerts.append(alert)
         if alert.live:
             self.seconds[-1].alerts += 1

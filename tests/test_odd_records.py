@@ -15,6 +15,7 @@ from deadletters import forward, redrive
 from errors import AccessError, ChatError, DeliveryError, MessageError
 from history import causes
 from producer import get_producer, send_msg
+from roomlog import look
 from schemas import HumanMessage
 from services import Rekey
 from tests.logread import records, values
@@ -48,6 +49,7 @@ def test_a_header_that_is_no_text_is_shown_and_stops_nothing(topic: str, get: Ge
     send_msg(topic, 3, block=True)
     found = [(record.value, record.headers) for record in get(topic, offset='earliest', timeout=1.0)]
     assert found == [(1, []), (2, [(r'\xff\xfe', b'value')]), (3, [])]
+    assert look(topic, 0, 1).headers == [(r'\xff\xfe', b'value')]
 
 
 @pytest.mark.parametrize('group', [None, 'large'], ids=['view', 'group'])
