@@ -71,6 +71,7 @@ class Broker:
         self._grace = STOP if data else 0.0
         self._aot: tuple[str, ...] | None = None
         self._guard: Guard | None = None
+        self._holding = contextlib.ExitStack()
         self._ports: dict[str, dict[int, int]] = {}
 
     @property
@@ -114,17 +115,13 @@ class Broker:
         for attempt in range(1, PORT_ATTEMPTS + 1):
             try:
                 self._start()
-            except PortTakenError:
+                break
+            except BaseException as error:
                 self.stop()
-                if attempt == PORT_ATTEMPTS:
+                if not isinstance(error, PortTakenError) or attempt == PORT_ATTEMPTS:
                     raise
                 time.sleep(0.1 * 2**attempt)
                 self._refuse_taken_ports()
-            except BaseException:
-                self.stop()
-                raise
-            else:
-                break
         return self
 
     def stop(self) -> None:
@@ -132,6 +129,7 @@ class Broker:
         guard, self._guard = self._guard, None
         if guard:
             guard.close()
+        self._holding.close()
 
     def kill(self, node: int = 1) -> None:
         """End a broker at once, as a power cut would (SIGKILL). ``restart(node)`` starts it again."""
@@ -187,6 +185,8 @@ class Broker:
             listeners.refuse_taken_ports(list(self.doors), self.nodes, self._port)
 
     def _start(self) -> None:
+        if self.data:
+            self._holding.enter_context(storage.taken(self.data))
         self._guard = guard = Guard(jvm.environment(), self._grace)
         self.passes = storage.prepare(self._folder, self._installation, self.nodes, self.doors is listeners.SECURE)
         self._ports = listeners.choose_ports(list(self.doors), self.nodes, self._port)

@@ -20,13 +20,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from download import digest_of, download, file_name, say
 from errors import BrokerError
 
 __all__ = ['LOCK', 'Installation', 'cache_folder', 'environment', 'held', 'install', 'say', 'try_lock']
 
 LOCK = Path(__file__).parent / 'kafka-jars.lock'
 WAIT_FOR_OTHERS = 300.0  # seconds that another process may take to install
-ATTEMPTS = 3
 _ONE_AT_A_TIME = threading.Lock()  # a lock on a file holds other processes back, not this one's threads
 FLAGS = (
     '-Xms64m',
@@ -83,28 +83,21 @@ class Installation:
 def environment() -> dict[str, str]:
     """This process's environment without what a JVM or Kafka would take for orders."""
     strange = ('JAVA_TOOL_OPTIONS', 'JDK_JAVA_OPTIONS', '_JAVA_OPTIONS', 'CLASSPATH')
-    return {name: value for name, value in os.environ.items() if not name.startswith('KAFKA_') and name not in strange}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith('KAFKA_') and name not in strange}
+    return kept | {'LC_ALL': 'C.UTF-8'} if sys.platform == 'linux' else kept  # or Java cannot name a file with an accent
 
 
 def cache_folder() -> Path:
     """Where Kafka is kept: ``$WORKSHOP_CACHE``, else ``kafka-workshop`` in the user's own cache folder."""
-    if chosen := os.environ.get('WORKSHOP_CACHE'):
-        return Path(chosen).expanduser().absolute()
-    if sys.platform == 'win32':
-        base = os.environ.get('LOCALAPPDATA') or '~/AppData/Local'
-    elif sys.platform == 'darwin':
-        base = '~/Library/Caches'
-    else:
-        base = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
-    return Path(base).expanduser().absolute() / 'kafka-workshop'
-
-
-def say(line: str, end: str = '\n') -> None:
-    """One line to standard error, written over in place where that is a terminal."""
-    if sys.stderr.isatty():
-        print(f'\r\033[K{line}', end=end, file=sys.stderr, flush=True)
-    elif end:
-        print(line, file=sys.stderr, flush=True)
+    customs = {'win32': os.environ.get('LOCALAPPDATA') or '~/AppData/Local', 'darwin': '~/Library/Caches'}
+    base = customs.get(sys.platform) or os.environ.get('XDG_CACHE_HOME') or '~/.cache'
+    try:
+        folder = Path(os.environ.get('WORKSHOP_CACHE') or f'{base}/kafka-workshop').expanduser().absolute()
+    except RuntimeError:
+        raise BrokerError('This user has no home folder where Kafka could be kept. Set WORKSHOP_CACHE to another folder.') from None
+    if os.pathsep in str(folder):
+        raise BrokerError(f'Kafka cannot be kept in {folder}: {os.pathsep} separates folders for Java. Set WORKSHOP_CACHE to another one.')
+    return folder
 
 
 def _locked_jars(lock: Path) -> dict[str, str]:
@@ -130,7 +123,7 @@ def install(prepare: Callable[[Installation], None], lock: Path = LOCK) -> Insta
     version = next(name.split(':')[2] for name in locked)
     key = hashlib.sha256((repr(sorted(locked.items()))).encode()).hexdigest()[:8]
     folder = cache_folder() / f'kafka-{version}-{key}'
-    jars = {folder / 'jars' / _file_name(name): digest for name, digest in locked.items()}
+    jars = {folder / 'jars' / file_name(name): digest for name, digest in locked.items()}
     if not folder.exists():
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
@@ -145,22 +138,9 @@ def install(prepare: Callable[[Installation], None], lock: Path = LOCK) -> Insta
     return Installation(folder, tuple(jars))
 
 
-def _file_name(name: str) -> str:
-    """The jar's name in the folder: ``'kafka_2.13-4.4.0.jar'``."""
-    return '-'.join(name.split(':')[1:]) + '.jar'
-
-
-def _digest_of(path: Path) -> str:
-    try:
-        with path.open('rb') as file:
-            return hashlib.file_digest(file, 'sha256').hexdigest()
-    except FileNotFoundError:
-        return 'missing'
-
-
 def _check(folder: Path, jars: dict[Path, str]) -> None:
     with ThreadPoolExecutor(4) as pool:
-        for (path, wanted), found in zip(jars.items(), pool.map(_digest_of, jars), strict=True):
+        for (path, wanted), found in zip(jars.items(), pool.map(digest_of, jars), strict=True):
             if found != wanted:
                 raise BrokerError(
                     f'{path.name} in {path.parent} is not the file that {LOCK.name} names (SHA-256 {found[:12]}, not {wanted[:12]}), '
@@ -206,44 +186,8 @@ def _build(folder: Path, locked: dict[str, str], version: str, prepare: Callable
     draft = Path(tempfile.mkdtemp(prefix='draft-', dir=folder.parent))
     try:
         (draft / 'jars').mkdir()
-        _download(draft, locked, version)
-        prepare(Installation(draft, tuple(draft / 'jars' / _file_name(name) for name in locked)))
+        download(draft, locked, version)
+        prepare(Installation(draft, tuple(draft / 'jars' / file_name(name) for name in locked)))
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-
-
-def _download(draft: Path, locked: dict[str, str], version: str) -> None:
-    from jgo.maven import MavenContext
-
-    context = MavenContext(repo_cache=draft / 'repository', timeout=30)
-
-    def fetch(item: tuple[str, str]) -> int:
-        name, wanted = item
-        artifact = context.create_dependency(name).artifact
-        problem: object = None
-        for attempt in range(ATTEMPTS):
-            time.sleep(attempt)
-            try:
-                path = artifact.resolve()
-            except (OSError, RuntimeError) as error:
-                problem = error
-            else:
-                if (found := _digest_of(path)) == wanted:
-                    return path.rename(draft / 'jars' / _file_name(name)).stat().st_size
-                problem = f'what came has the SHA-256 {found[:12]}, the lock says {wanted[:12]}'
-            shutil.rmtree(draft / 'repository' / artifact.component.path_prefix, ignore_errors=True)
-        raise BrokerError(
-            f'Kafka {version} could not be downloaded: {name}: {problem}. Is there a network? Start again, or use Docker: docker compose up'
-        )
-
-    size = 0
-    pool = ThreadPoolExecutor(6)
-    try:
-        for number, more in enumerate(pool.map(fetch, locked.items()), 1):
-            size += more
-            end = '\n' if number == len(locked) else ''
-            say(f'Downloading Kafka {version}, once: {number} of {len(locked)} files, {size / 1e6:.0f} MB', end)
-    finally:
-        pool.shutdown(cancel_futures=True)
-    shutil.rmtree(draft / 'repository', ignore_errors=True)

@@ -5,11 +5,12 @@ before the first start, and two nodes never share one.
 """
 
 import base64
+import contextlib
 import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import jvm
@@ -17,11 +18,13 @@ import passes
 from errors import BrokerError
 from passes import Passes
 
-__all__ = ['damaged', 'in_use', 'make_template', 'new_id', 'node_folder', 'prepare', 'properties', 'write_properties']
+__all__ = ['damaged', 'in_use', 'make_template', 'new_id', 'node_folder', 'prepare', 'properties', 'taken', 'write_properties']
 
 META = 'meta.properties'
 METADATA_LOG = '__cluster_metadata-0'
 PASSES = 'passes'
+ARGUMENTS = 'arguments'
+_TAKEN: dict[Path, object] = {}  # a lock on a file holds other processes back, not this one's own brokers
 INTERNAL_TOPICS = ('offsets.topic', 'transaction.state.log', 'share.coordinator.state.topic')
 
 # What a small Kafka for learning has otherwise than Kafka by default, which is in the comments.
@@ -82,8 +85,18 @@ def properties(node: int, folder: Path, nodes: int, extra: Mapping[str, str]) ->
 
 def write_properties(path: Path, values: Mapping[str, str]) -> None:
     """Write a ``server.properties``, for this user only: it may hold passwords."""
+    _write_privately(path, ''.join(f'{name}={value}\n' for name, value in values.items()).replace('\\', '\\\\'))
+
+
+def _write_privately(path: Path, text: str) -> None:
     path.touch(mode=0o600)
-    path.write_text(''.join(f'{name}={value}\n' for name, value in values.items()).replace('\\', '\\\\'), encoding='utf-8')
+    path.write_text(''.join(map(_spelt_for_java, text)), encoding='ascii')
+
+
+def _spelt_for_java(character: str) -> str:
+    """Java reads such files as Latin-1; all that is beyond ASCII is written as UTF-16 in hex, with a backslash and u in front."""
+    units = character.encode('utf-16-be').hex()
+    return character if character.isascii() else ''.join(f'\\u{units[i : i + 4]}' for i in range(0, len(units), 4))
 
 
 def make_template(installation: jvm.Installation) -> None:
@@ -101,14 +114,46 @@ def _format(installation: jvm.Installation, target: Path, users: Passes | None) 
             'controller.listener.names': 'CONTROLLER',
         }
         write_properties(settings, properties(1, Path(temporary), 1, doors) | {'process.roles': 'controller'})
-        command = installation.command('kafka.tools.StorageTool', 'format', '-t', new_id(), '-c', settings)
+        words = ['kafka.tools.StorageTool', 'format', '-t', new_id(), '-c', settings.name]
         for user, password in users.passwords.items() if users else ():
             for mechanism in ('SCRAM-SHA-256', 'SCRAM-SHA-512'):
-                command += ['--add-scram', f'{mechanism}=[name={user},password={password}]']
-        run = subprocess.run(command, check=False, env=jvm.environment(), capture_output=True, text=True, errors='replace', timeout=120)
+                words += ['--add-scram', f'{mechanism}=[name={user},password={password}]']
+        _write_privately(Path(temporary) / ARGUMENTS, ''.join(f'"{word}"\n' for word in words))  # a command line is for all to see
+        run = subprocess.run(
+            installation.command(f'@{ARGUMENTS}'),
+            check=False,
+            cwd=temporary,
+            env=jvm.environment(),
+            capture_output=True,
+            text=True,
+            errors='replace',
+            timeout=120,
+        )
         if run.returncode:
             raise BrokerError(f'Kafka could not format a data folder: {run.stderr.strip()[-1000:]}')
         shutil.copytree(node_folder(Path(temporary), 1), target)
+
+
+@contextlib.contextmanager
+def taken(folder: Path) -> Iterator[None]:
+    """Hold a data folder for one broker, from before it is looked at until its processes have ended.
+
+    Raises:
+        BrokerError: another broker holds it, or it cannot be used.
+    """
+    if ',' in str(folder):
+        raise BrokerError(f'The data folder {folder} has a comma in its name, which separates folders for Kafka. Name another one.')
+    with contextlib.ExitStack() as stack:
+        if _TAKEN.setdefault(folder, stack) is not stack:
+            raise BrokerError(in_use(folder))
+        stack.callback(_TAKEN.pop, folder)
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            if not jvm.try_lock(stack.enter_context(folder.with_suffix('.lock').open('a')).fileno()):
+                raise BrokerError(in_use(folder))
+        except OSError as error:
+            raise BrokerError(unusable(folder, error)) from error
+        yield
 
 
 def prepare(folder: Path, installation: jvm.Installation, nodes: Sequence[int], secure: bool) -> Passes | None:
@@ -135,9 +180,7 @@ def prepare(folder: Path, installation: jvm.Installation, nodes: Sequence[int], 
         for node in nodes:
             _refuse_if_in_use(node_folder(folder, node))
     except OSError as error:
-        raise BrokerError(
-            f'The data folder {folder} cannot be used: {error}. Mend that, or name another folder: python -m broker --data FOLDER'
-        ) from error
+        raise BrokerError(unusable(folder, error)) from error
     if not secure:
         return None
     try:
@@ -182,6 +225,11 @@ def _refuse_if_in_use(folder: Path) -> None:
         with lock.open('r+b') as file:
             if not jvm.try_lock(file.fileno()):
                 raise BrokerError(in_use(folder.parent))
+
+
+def unusable(folder: Path, why: OSError) -> str:
+    """The message about a folder that cannot be read or written."""
+    return f'The data folder {folder} cannot be used: {why}. Mend that, or name another folder: python -m broker --data FOLDER'
 
 
 def in_use(folder: Path) -> str:

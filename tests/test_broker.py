@@ -139,46 +139,6 @@ def test_a_port_that_was_taken_in_between_is_replaced(monkeypatch: pytest.Monkey
     assert len(tried) == 2
 
 
-@pytest.mark.parametrize(
-    'damage',
-    [
-        lambda node: (node / 'meta.properties').write_bytes(b'\0\1'),
-        lambda node: (node / 'meta.properties').unlink(),
-        lambda node: (node / '__cluster_metadata-0' / 'quorum-state').write_bytes(b'xx'),
-        lambda node: [(path.chmod(0o600), path.write_bytes(b'x')) for path in node.glob('__cluster_metadata-0/*.checkpoint')],
-    ],
-    ids=['garbled', 'half', 'quorum', 'checkpoint'],
-)
-def test_a_damaged_data_folder_is_named_with_its_cure(tmp_path: Path, damage: object) -> None:
-    """A damaged or half-written folder is an error that names it and says to move or delete it; nothing in it is touched."""
-    with Broker(data=tmp_path / 'data'):
-        pass
-    folder = tmp_path / 'data' / '1-broker'
-    damage(folder / 'node-1')  # type: ignore[operator]
-    with pytest.raises(BrokerError, match=r'damaged.*Move it away.*or delete it') as refused:
-        Broker(data=tmp_path / 'data').start()
-    assert str(folder) in str(refused.value)
-    assert folder.exists()
-    folder.rename(tmp_path / 'away')
-    with Broker(data=tmp_path / 'data') as kafka:
-        send(kafka.env(), 'some', b'x')
-
-
-def test_one_folder_serves_one_broker(tmp_path: Path) -> None:
-    """A second broker on the same data folder is refused at once, and the first goes on."""
-    with Broker(data=tmp_path / 'data') as kafka:
-        with pytest.raises(BrokerError, match='in use by another broker'):
-            Broker(data=tmp_path / 'data').start()
-        send(kafka.env(), 'some', b'x')
-
-
-def test_a_folder_that_cannot_be_made_is_an_error_of_ours(tmp_path: Path) -> None:
-    """A file where the folder should be is told with its name."""
-    (tmp_path / 'data').touch()
-    with pytest.raises(BrokerError, match=r'data folder .*cannot be used'):
-        Broker(data=tmp_path / 'data').start()
-
-
 def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
     """kill(), restart(), pause(), resume() and a whole new Broker: the messages are still there."""
     with Broker(data=tmp_path / 'data') as kafka:

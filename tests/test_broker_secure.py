@@ -6,13 +6,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kafka.errors import TopicAuthorizationFailedError
 
+import jvm
 import listeners
 import passes
 import settings
+import storage
 from broker import Broker
 from errors import BrokerError
 from tests.brokers import options, read, send
@@ -105,6 +108,24 @@ def test_passwords_are_not_shown(secure: Broker) -> None:
     files = [path for path in secure.passes.folder.iterdir() if path.is_file()]
     assert files
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+def test_passwords_are_in_no_list_of_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who looks at the processes of this machine while a secure broker is made sees no password, nor a file that all can read."""
+    run, seen = subprocess.run, []
+
+    def look(command: list[str], **options: Any) -> Any:
+        files = [path for path in Path(options['cwd']).iterdir() if path.is_file()]
+        seen.append((' '.join(command), [stat.S_IMODE(path.stat().st_mode) for path in files]))
+        return run(command, **options)
+
+    monkeypatch.setattr(subprocess, 'run', look)
+    made = storage.prepare(tmp_path / 'data', jvm.install(storage.make_template), [1], secure=True)
+    ((command, modes),) = seen
+    assert made
+    assert 'password' not in command
+    assert not [password for password in made.passwords.values() if password in command]
+    assert modes == [0o600, 0o600]
 
 
 @pytest.mark.parametrize(('listener', 'user'), [('nowhere', 'teacher'), ('plain', 'nobody')])

@@ -6,6 +6,10 @@ A repository of one small jar on this machine stands in for the real one.
 import hashlib
 import multiprocessing
 import os
+import signal
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -57,7 +61,7 @@ def repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Repo
     monkeypatch.setattr('jgo.maven._core.DEFAULT_REMOTE_REPOS', {'here': made.url})
     monkeypatch.setenv('NO_PROXY', '127.0.0.1')
     monkeypatch.setenv('WORKSHOP_CACHE', str(tmp_path / 'cache'))
-    monkeypatch.setattr(jvm, 'ATTEMPTS', 1)
+    monkeypatch.setattr('download.ATTEMPTS', 1)
     yield made
     made.close()
 
@@ -156,6 +160,42 @@ def test_the_cache_folder_is_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setattr('sys.platform', 'win32')
     monkeypatch.setenv('LOCALAPPDATA', str(tmp_path / 'local'))
     assert jvm.cache_folder() == tmp_path / 'local' / 'kafka-workshop'
+
+
+def test_a_cache_folder_that_java_cannot_use_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A folder with the separator of Java's class path in its name, or none at all, is an error that names WORKSHOP_CACHE."""
+    monkeypatch.setenv('WORKSHOP_CACHE', str(tmp_path / f'one{os.pathsep}two'))
+    with pytest.raises(BrokerError, match=r'one.two.*Set WORKSHOP_CACHE'):
+        jvm.cache_folder()
+    monkeypatch.setenv('WORKSHOP_CACHE', '~nobody-of-this-name/cache')
+    with pytest.raises(BrokerError, match=r'no home folder.*Set WORKSHOP_CACHE'):
+        jvm.cache_folder()
+
+
+INTERRUPTED = """
+import pathlib, socket, sys, jgo.maven._core, jvm
+jgo.maven._core.DEFAULT_REMOTE_REPOS = {'silent': sys.argv[1]}
+jvm.install(print, pathlib.Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.skipif(os.name != 'posix', reason='sends Ctrl-C as POSIX does')
+def test_ctrl_c_ends_a_download_that_gets_no_answer(lock: Path, tmp_path: Path) -> None:
+    """A download is announced before it begins, and Ctrl-C ends it at once where the network accepts and then says nothing."""
+    with socket.create_server(('127.0.0.1', 0)) as silent:
+        url = f'http://127.0.0.1:{silent.getsockname()[1]}'
+        environment = {**os.environ, 'PYTHONPATH': str(jvm.LOCK.parent), 'NO_PROXY': '127.0.0.1', 'WORKSHOP_CACHE': str(tmp_path / 'cache')}
+        command = [sys.executable, '-c', INTERRUPTED, url, str(lock)]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment) as child:
+            try:
+                assert child.stderr
+                assert child.stderr.readline() == b'Downloading Kafka 1.0, once: 1 files ...\n'
+                silent.settimeout(10)
+                with silent.accept()[0]:
+                    child.send_signal(signal.SIGINT)
+                    assert b'KeyboardInterrupt' in child.communicate(timeout=5)[1]
+            finally:
+                child.kill()
 
 
 def test_kafka_gets_no_orders_from_a_learners_environment(monkeypatch: pytest.MonkeyPatch) -> None:
