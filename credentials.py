@@ -37,7 +37,7 @@ HEROKU = {
     'KAFKA_CLIENT_CERT_KEY': 'ssl_keyfile',
 }
 SECRET_NAME = re.compile(r'PASSWORD|CERT_KEY|SECRET', re.IGNORECASE)
-USER_INFO = re.compile(r'(?<=://)[^/@\s]*@')
+USER_INFO = re.compile(r'(?<=://)[^@\s,]*@|(?<![^\s,])(?![^\s,]*://)[^@\s,]*:[^@\s,]*@')  # with a scheme before it, or without
 SASL_BYTES = re.compile(r"auth_bytes=b?(['\"]).*?\1|(?<=[,'\"][pv]=)[A-Za-z0-9+/]{20,}={0,2}|(?<=Bearer )[^\\\s'\"]+")
 SASL_AUTHENTICATE = (36).to_bytes(2, 'big')  # the request's number in Kafka's protocol
 LEAKY_LOGGERS = ('kafka.protocol.parser', 'kafka.net.connection', 'kafka.admin.client')
@@ -234,15 +234,14 @@ def _pem(name: str, value: str, kind: str = 'CERTIFICATE') -> str:
     if PEM not in value:
         path = Path(value).expanduser()
         try:
-            text = path.read_text(encoding='ascii')
+            text = '\n'.join(re.findall(rf'{PEM} .*?-----END [^-]*-----', path.read_text(encoding='latin-1'), re.DOTALL))
         except FileNotFoundError:
             raise SettingsError(f'{name}={value!r}: there is no such file (seen from {Path.cwd()}). Correct the path.') from None
-        except UnicodeDecodeError:
-            raise SettingsError(f'{name}={value!r} is no PEM file. Convert it: openssl pkcs12 -in FILE.p12 -nodes -out FILE.pem') from None
         except OSError as error:
             raise SettingsError(f'{name}={value!r} cannot be read: {error.strerror}. Correct the path or its rights.') from error
     if not re.search(rf'{PEM} [A-Z0-9 ]*{kind}-----', text):
-        raise SettingsError(f'{name}{_shown(value)} holds no {kind.lower()} in PEM form ({PEM} ...). Are two of the files mixed up?')
+        cure = 'Are two of the files mixed up? Is it a binary one (openssl converts it)?'
+        raise SettingsError(f'{name}{_shown(value)} holds no {kind.lower()} in PEM form ({PEM} ...). {cure}')
     return text.replace('\\n', '\n').replace('\r', '') + '\n'
 
 

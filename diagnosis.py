@@ -43,7 +43,7 @@ def addresses(options: dict[str, Any], name: str = 'KAFKA_BOOTSTRAP_SERVERS') ->
         port = int(match[2] or 9092) if match else 0
         if match is None or not 0 < port < 65536:
             hint = 'without http:// or the like' if '://' in server else 'several of them separated by commas'
-            shown = re.sub(r'(?<=://)[^/@]*@', '***@', server)
+            shown = re.sub(r'(?<=://).*@|^(?!.*://).*@', '***@', server)
             raise SettingsError(f'{name}: {shown!r} is no address. Write host:port, {hint}, as in localhost:9092.')
         pairs.append((match[1].strip('[]'), port))
     return pairs

@@ -6,6 +6,8 @@ Used by ``broker.py``; pure, no Kafka in it. The one idea to take away: a log is
 import re
 from pathlib import Path
 
+from schemas import printable
+
 __all__ = ['LOG4J', 'Tail', 'ended_because', 'is_ready', 'last_lines', 'translate']
 
 # For Kafka's log: its warnings, and the few other lines that are looked for below.
@@ -73,7 +75,7 @@ def ended_because(text: str) -> str:
 def last_lines(text: str, count: int = 15) -> str:
     """The last lines of a log, indented, for the end of an error message."""
     lines = [line.rstrip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith('at ')]
-    return ''.join(f'\n    {line[:300]}' for line in lines[-count:])
+    return ''.join(f'\n    {printable(line[:300])}' for line in lines[-count:])
 
 
 def translate(line: str) -> str:
@@ -87,12 +89,12 @@ def translate(line: str) -> str:
         return ''
     for pattern, sentence in SENTENCES:
         if found := pattern.search(rest):
-            return found.expand(sentence)
+            return printable(found.expand(sentence))
     if level not in {'WARN', 'ERROR', 'FATAL'}:
         return ''
     logger, _, message = rest.strip().partition(': ')
     verb = 'warns' if level == 'WARN' else 'reports an error'
-    return f'Kafka {verb}: {WHO.sub("", message)[:400]} ({logger})'
+    return printable(f'Kafka {verb}: {WHO.sub("", message)[:400]} ({logger})')
 
 
 class Tail:

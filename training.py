@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
 
 import jvm
@@ -36,27 +37,33 @@ def train(installation: jvm.Installation, run: Callable[[tuple[str, ...]], Abstr
     never = installation.aot.with_suffix('.failed')
     if installation.aot.exists() or never.exists():
         return
-    with jvm.held(installation.folder / 'aot.lock'):
-        if installation.aot.exists() or never.exists():
-            return
-        began = time.monotonic()
-        jvm.say('Preparing Kafka for quick starts, once (about 10 s) ...', end='')
-        draft, record = installation.aot.with_suffix('.draft'), installation.aot.with_suffix('.record')
-        try:
-            with run(('-XX:AOTMode=record', f'-XX:AOTConfiguration={record}')) as kafka:
-                _exercise(kafka.bootstrap_servers)
-            create = ('-XX:AOTMode=create', f'-XX:AOTConfiguration={record}', f'-XX:AOTCache={draft}')
-            command = installation.command('kafka.Kafka', aot=create)
-            subprocess.run(command, env=jvm.environment(), check=True, capture_output=True, timeout=TIMEOUT)
-            draft.replace(installation.aot)
-        except (BrokerError, OSError, subprocess.SubprocessError) as error:
-            never.write_text(f'{error}\nDelete this file to try again.\n', encoding='utf-8')
-            jvm.say(f'Kafka does without its quick starts ({never} tells why).')
-        else:
-            jvm.say(f'Kafka is prepared for quick starts ({time.monotonic() - began:.0f} s).')
-        finally:
-            for path in (draft, record):
-                path.unlink(missing_ok=True)
+    try:
+        with jvm.held(installation.folder / 'aot.lock'):
+            if not (installation.aot.exists() or never.exists()):
+                _train(installation, run, never)
+    except OSError as error:
+        jvm.say(f'Kafka does without its quick starts: {error}.')
+
+
+def _train(installation: jvm.Installation, run: Callable[[tuple[str, ...]], AbstractContextManager[Trainee]], never: Path) -> None:
+    began = time.monotonic()
+    jvm.say('Preparing Kafka for quick starts, once (about 10 s) ...', end='')
+    draft, record = installation.aot.with_suffix('.draft'), installation.aot.with_suffix('.record')
+    try:
+        with run(('-XX:AOTMode=record', f'-XX:AOTConfiguration={record}')) as kafka:
+            _exercise(kafka.bootstrap_servers)
+        create = ('-XX:AOTMode=create', f'-XX:AOTConfiguration={record}', f'-XX:AOTCache={draft}')
+        command = installation.command('kafka.Kafka', aot=create)
+        subprocess.run(command, env=jvm.environment(), check=True, capture_output=True, timeout=TIMEOUT)
+        draft.replace(installation.aot)
+    except (BrokerError, OSError, subprocess.SubprocessError) as error:
+        never.write_text(f'{error}\nDelete this file to try again.\n', encoding='utf-8')
+        jvm.say(f'Kafka does without its quick starts ({never} tells why).')
+    else:
+        jvm.say(f'Kafka is prepared for quick starts ({time.monotonic() - began:.0f} s).')
+    finally:
+        for path in (draft, record):
+            path.unlink(missing_ok=True)
 
 
 def _exercise(servers: str) -> None:

@@ -239,6 +239,8 @@ def _look_up(host: str, port: int, timeout: float) -> list[Any] | OSError:
             answers.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
         except OSError as error:
             answers.append(error)
+        except UnicodeError:  # two dots in a row, or more than 63 characters between two
+            answers.append(OSError(0, 'this is no valid name'))
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()

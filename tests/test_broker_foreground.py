@@ -205,6 +205,7 @@ def test_commands_are_obeyed_or_answered(line: str, told: list[tuple[str, int]],
             "WARN  Manager: Auto topic creation failed for chat with error 'INVALID_REPLICATION_FACTOR': too few brokers",
             "Kafka warns: Auto topic creation failed for chat with error 'INVALID_REPLICATION_FACTOR': too few brokers (Manager)",
         ),
+        ('WARN  Manager: a group \x1b]0;owned\x07 came', r'Kafka warns: a group \x1b]0;owned\x07 came (Manager)'),
         ('\tat java.base/java.lang.Thread.run(Thread.java:1474)', ''),
     ],
 )

@@ -119,6 +119,14 @@ def test_an_encrypted_key_needs_its_pass_phrase(password: str, message: str, env
     assert settings.client_options('producer')['ssl_context']
 
 
+def test_words_around_a_certificate_are_left_out(environment: Use, pems: dict[str, str], tmp_path: Path) -> None:
+    """A file may say in any language whose certificate it holds."""
+    path = tmp_path / 'ca.pem'
+    path.write_text(f'# Főtanúsítvány\n{pems["ca"]}', encoding='utf-8')
+    environment({'SECURITY_PROTOCOL': 'SSL', 'SSL_CAFILE': str(path)})
+    assert settings.client_options('producer')['ssl_context'].get_ca_certs()
+
+
 def test_no_file_with_a_key_is_left_behind(environment: Use, pems: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file that OpenSSL needs for a moment is gone afterwards."""
     monkeypatch.setattr('tempfile.tempdir', str(tmp_path))

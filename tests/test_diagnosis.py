@@ -127,6 +127,15 @@ def test_silence_ends_within_the_time(protocol: str, serve: Serve) -> None:
     assert 0.4 < seconds < 1.5
 
 
+@pytest.mark.parametrize('host', ['broker..example.com', f'{"x" * 64}.example.com'])
+def test_a_name_that_no_host_can_have_is_told(host: str) -> None:
+    """At once, and not as a name server that does not answer."""
+    stage, message, seconds = failure(settings.client_options('producer', bootstrap_servers=f'{host}:9092'))
+    assert stage == 'name'
+    assert 'no valid name' in message
+    assert seconds < 2
+
+
 def test_a_name_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looking up a name has a timeout too, which Python's own way to do it lacks."""
     over = threading.Event()

@@ -188,8 +188,8 @@ MISTAKES = {
     'message too large': Mistake(here, MessageError, ('max_request_size', 'Send less'), lambda r: send(r, 'there', 'x' * 2_000_000)),
     'too large for the topic': Mistake(here, DeliveryError, ('there', 'Send less'), lambda r: send(r, 'there', 'x' * 20_000)),
     'closed consumer': Mistake(here, ClosedError, ('closed', 'get_consumer'), closed),
-    'frozen in mid-work': Mistake(here, DeliveryError, ('not acknowledged within 3 s', 'keep the promise'), frozen_later, 10),
-    'gone in mid-work': Mistake(here, DeliveryError, ('not acknowledged within 3 s', 'keep the promise'), killed, 10),
+    'frozen in mid-work': Mistake(here, DeliveryError, ('not acknowledged within 3 s', 'may arrive'), frozen_later, 10),
+    'gone in mid-work': Mistake(here, DeliveryError, ('not acknowledged within 3 s', 'may arrive'), killed, 10),
     'frozen broker': Mistake(here, UnreachableError, ('says nothing', 'restart the broker'), frozen, 10),
 }
 
