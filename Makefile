@@ -26,7 +26,7 @@ help:  ## this list
 
 .PHONY: demo
 demo: $(VENV)/learner  ## the whole walkthrough in one run (DEMO_SECONDS=8 for a short one, REPLAY=file for a real chat log)
-	@$(RUN) -m demo $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS)) $(if $(REPLAY),--replay $(REPLAY))
+	@$(RUN) -m demo $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS)) $(if $(REPLAY),--replay "$(REPLAY)")
 
 .PHONY: broker
 broker: $(VENV)/learner  ## a real Kafka on localhost:9092, until Ctrl-C

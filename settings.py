@@ -218,7 +218,7 @@ def _convert(name: str, option: str, text: str, default: Any, origin: str) -> An
     except Exception as error:
         why = f'{error}. ' if option in _TYPES and str(error) else ''
         raise SettingsError(f'{name}={text!r} (from {origin}) is not {wanted}. {why}kafka-python has {default!r} by default.') from error
-    if kind is not str and default is not None:
+    if (kind is not str and default is not None) or option.endswith(('serializer', 'ssl_context')):
         raise SettingsError(f'{name} (from {origin}) cannot be said in text: {option} is a Python object. Leave it out.')
     return text
 

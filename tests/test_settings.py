@@ -100,7 +100,7 @@ def test_every_option_that_text_can_say_has_a_type(client: str) -> None:
             settings._convert(f'KAFKA_{option}'.upper(), option, text, default, 'here')
         except SettingsError:
             objects.append(option)
-    strange = r'selector|kafka_client|metric_rep.*|socket_opt.*|sasl_oauth_token_pro.*|partitioner|partition_assign.*|default_off.*'
+    strange = r'selector|.*serializer|ssl_context|kafka_client|metric_rep.*|socket_opt.*|sasl_oauth_token_pro.*|partitioner|partition_assign.*|default_off.*'
     assert [option for option in objects if not re.fullmatch(strange, option)] == []
 
 
@@ -142,6 +142,7 @@ MISTAKES: dict[str, tuple[str, dict[str, str], str]] = {
     'no truth': ('', {'ENABLE_IDEMPOTENCE': 'maybe'}, 'is not true or false'),
     'no version': ('', {'API_VERSION': 'new'}, 'is not a version like 2.8'),
     'Python object': ('', {'PARTITIONER': 'mine'}, 'partitioner is a Python object. Leave it out.'),
+    'function': ('', {'VALUE_DESERIALIZER': 'json'}, 'value_deserializer is a Python object. Leave it out.'),
     'no such choice': ('', {'AUTO_OFFSET_RESET': 'newest'}, "'newest' (from environment) is none of earliest, latest, none"),
     'protocol with a dash': ('', {'SECURITY_PROTOCOL': 'SASL-SSL'}, 'Did you mean SASL_SSL?'),
     'mechanism in small letters': ('', LOGIN | {'SASL_MECHANISM': 'scram-sha-256'}, 'Did you mean SCRAM-SHA-256?'),
