@@ -14,7 +14,7 @@ from bench.rig import ROOT
 IMAGE = 'apache/kafka'
 BROKER = """
 import os, sys, time
-import jvm
+from broker import jvm
 from broker import Broker
 kind = sys.argv[1]
 if kind == 'plain JVM':
@@ -42,7 +42,7 @@ def broker(kind: str) -> float:
         kind: 'first' (Kafka is installed, the ahead-of-time cache is made first), 'later', 'without the cache', or 'plain JVM'
             (without the cache and without our flags).
     """
-    import jvm
+    from broker import jvm
 
     environment = dict(os.environ)
     with tempfile.TemporaryDirectory() as folder:

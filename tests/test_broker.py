@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import jvm
-import listeners
-from broker import Broker
+from broker import Broker, jvm, listeners
 from errors import BrokerError
 from tests.brokers import ROOT, eventually, gone, read, send, temporary_folders
 

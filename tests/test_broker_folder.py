@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import storage
-from broker import Broker
+from broker import Broker, storage
 from errors import BrokerError
 from tests.brokers import ROOT, send, temporary_folders
 

@@ -10,9 +10,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
-import console
-import kafkalog
-import listeners
+from broker import __main__ as command_line
+from broker import listeners, log_messages
 from errors import BrokerError
 from tests.brokers import ROOT, read, send, temporary_folders
 
@@ -141,7 +140,7 @@ class Cluster:
         ('kill', [], 'Say which broker: kill 3'),
         ('kill one', [], 'Say which broker: kill 3'),
         ('kill 1 2', [], 'Say which broker: kill 3'),
-        ('help', [], console.HELP),
+        ('help', [], command_line.HELP),
         ('jump', [], "'jump' is no command here."),
         ('env plain visitor', [], "    export KAFKA_LISTENER='plain'\n    export KAFKA_USER='visitor'"),
         ('\n', [], ''),
@@ -150,7 +149,7 @@ class Cluster:
 def test_commands_are_obeyed_or_answered(line: str, told: list[tuple[str, int]], answer: str) -> None:
     """Each command does one thing to one broker; what is not understood is answered with what can be said."""
     cluster = Cluster()
-    said = console.obey(cluster, line)
+    said = command_line.obey(cluster, line)
     assert cluster.told == told
     assert said.startswith(answer)
     assert bool(said) == bool(answer)
@@ -211,13 +210,13 @@ def test_commands_are_obeyed_or_answered(line: str, told: list[tuple[str, int]],
 )
 def test_the_log_is_put_into_a_learners_words(line: str, sentence: str) -> None:
     """Topics, warnings and refusals are told in a sentence each; the rest is left out."""
-    assert kafkalog.translate(line) == sentence
+    assert log_messages.translate(line) == sentence
 
 
 def test_a_log_is_followed_by_whole_lines(tmp_path: Path) -> None:
     """Half a line waits for its other half; a log that begins anew is read from its beginning."""
     path = tmp_path / 'log'
-    tail = kafkalog.Tail(path)
+    tail = log_messages.Tail(path)
     assert tail.lines() == []
     path.write_text('one\ntw')
     assert tail.lines() == ['one']
@@ -243,4 +242,4 @@ def test_a_broker_that_ends_by_itself_is_told(tmp_path: Path) -> None:
 
     (tmp_path / 'log').write_text('ERROR LogManager: no space left\n')
     with pytest.raises(BrokerError, match=r'(?s)Broker 1 ended by itself.*no space left'):
-        console.run(Falling(), print)
+        command_line.run(Falling(), print)

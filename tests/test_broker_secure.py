@@ -11,12 +11,8 @@ from typing import Any
 import pytest
 from kafka.errors import TopicAuthorizationFailedError
 
-import jvm
-import listeners
-import passes
 import settings
-import storage
-from broker import Broker
+from broker import Broker, jvm, listeners, storage, users
 from errors import BrokerError
 from tests.brokers import options, read, send
 
@@ -85,7 +81,7 @@ def test_without_a_certificate_one_does_not_get_in(secure: Broker, name: str) ->
 
 def test_another_authority_or_another_name_is_not_trusted(secure: Broker, tmp_path: Path) -> None:
     """A client that trusts another authority, or checks the name where it is wrong, does not go in."""
-    other = passes.make(tmp_path / 'other')
+    other = users.make(tmp_path / 'other')
     assert _refused({**secure.env('tls'), 'KAFKA_SSL_CAFILE': str(other.ca)})
     assert _refused(secure.env('wrong-name'))
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-import jvm
+from broker import jvm
 from errors import BrokerError
 
 NAME = 'org.example:small:1.0'
@@ -61,7 +61,7 @@ def repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Repo
     monkeypatch.setattr('jgo.maven._core.DEFAULT_REMOTE_REPOS', {'here': made.url})
     monkeypatch.setenv('NO_PROXY', '127.0.0.1')
     monkeypatch.setenv('WORKSHOP_CACHE', str(tmp_path / 'cache'))
-    monkeypatch.setattr('download.ATTEMPTS', 1)
+    monkeypatch.setattr('broker.jars.ATTEMPTS', 1)
     yield made
     made.close()
 

@@ -11,11 +11,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-import kafkalog
+from broker import Broker, log_messages
 from errors import BrokerError
 
 __all__ = ['HELP', 'Cluster', 'exports', 'main', 'obey', 'run', 'welcome']
@@ -134,7 +133,7 @@ class _News:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._tails = {node: kafkalog.Tail(cluster.log(node)) for node in cluster.nodes}
+        self._tails = {node: log_messages.Tail(cluster.log(node)) for node in cluster.nodes}
         self._told: dict[str, float] = {}
         for tail in self._tails.values():
             tail.lines()
@@ -147,14 +146,14 @@ class _News:
     def look(self) -> Iterator[str]:
         now = time.monotonic()
         for node, tail in self._tails.items():
-            for text in filter(None, map(kafkalog.translate, tail.lines())):
+            for text in filter(None, map(log_messages.translate, tail.lines())):
                 if now - self._told.get(text, -AGAIN) >= AGAIN:
                     yield text
                 self._told[text] = now
             if node in self._up and not self._cluster.running(node):
                 self._up.discard(node)
                 text = self._cluster.log(node).read_text(encoding='utf-8', errors='replace')
-                ended = f'Broker {node} ended by itself. The end of its log:{kafkalog.last_lines(text)}'
+                ended = f'Broker {node} ended by itself. The end of its log:{log_messages.last_lines(text)}'
                 if len(self._tails) == 1:
                     raise BrokerError(ended)
                 yield ended
@@ -166,11 +165,10 @@ def _read_lines(typed: 'queue.SimpleQueue[str]') -> None:
             typed.put(line)
 
 
-def main(make: Callable[..., AbstractContextManager[Cluster]], arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run Kafka in the foreground until Ctrl-C: ``python -m broker --help`` lists the options.
 
     Args:
-        make: the class `Broker`.
         arguments: by default those of the command line.
     """
     parser = argparse.ArgumentParser('python -m broker', description='A real Apache Kafka on this machine, until Ctrl-C.')
@@ -184,7 +182,7 @@ def main(make: Callable[..., AbstractContextManager[Cluster]], arguments: Sequen
         signal.signal(signal.SIGTTIN, signal.SIG_IGN)  # `python -m broker &` is not stopped for reading the terminal
     began = time.monotonic()
     try:
-        with make(options.brokers, options.secure, port=options.port, data=options.data) as kafka:
+        with Broker(options.brokers, options.secure, port=options.port, data=options.data) as kafka:
             print(welcome(kafka.env(), options.data, time.monotonic() - began), flush=True)
             run(kafka)
     except BrokerError as error:
@@ -194,3 +192,7 @@ def main(make: Callable[..., AbstractContextManager[Cluster]], arguments: Sequen
         pass
     print('Kafka has ended. Its messages are kept.')
     return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from download import digest_of, download, file_name, say
+from broker.jars import digest_of, download, file_name, say
 from errors import BrokerError
 
 __all__ = ['LOCK', 'Installation', 'cache_folder', 'environment', 'held', 'install', 'say', 'try_lock']

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-import jvm
+from broker import jvm
 from errors import BrokerError
 
 __all__ = ['Trainee', 'train']

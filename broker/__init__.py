@@ -7,22 +7,16 @@ The one idea to take away: a broker is a process with a port and a folder. The f
 """
 
 import contextlib
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-import console
-import jvm
-import kafkalog
-import listeners
-import storage
-import training
+from broker import aot_cache, jvm, listeners, log_messages, storage
+from broker.listeners import PortTakenError
+from broker.processes import Guard
+from broker.users import Passes
 from errors import BrokerError
-from guard import Guard
-from listeners import PortTakenError
-from passes import Passes
 
 __all__ = ['Broker']
 
@@ -111,7 +105,7 @@ class Broker:
         self._refuse_taken_ports()
         self._installation = jvm.install(storage.make_template)
         if self._aot is None:
-            training.train(self._installation, _Trainee)
+            aot_cache.train(self._installation, _Trainee)
         for attempt in range(1, PORT_ATTEMPTS + 1):
             try:
                 self._start()
@@ -190,7 +184,7 @@ class Broker:
         self._guard = guard = Guard(jvm.environment(), self._grace)
         self.passes = storage.prepare(self._folder, self._installation, self.nodes, self.doors is listeners.SECURE)
         self._ports = listeners.choose_ports(list(self.doors), self.nodes, self._port)
-        (guard.folder / 'log4j2.xml').write_text(kafkalog.LOG4J, encoding='utf-8')
+        (guard.folder / 'log4j2.xml').write_text(log_messages.LOG4J, encoding='utf-8')
         for node in self.nodes:
             values = listeners.door_properties(node, self.doors, self._ports, self.passes)
             values |= storage.properties(node, self._folder, len(self.nodes), self.properties)
@@ -210,7 +204,7 @@ class Broker:
         while True:
             over = guard.ended(node) or time.monotonic() > deadline
             text = log.read_text(encoding='utf-8', errors='replace') if log.exists() else ''
-            if kafkalog.is_ready(text):
+            if log_messages.is_ready(text):
                 return
             if over:
                 raise self._failure(guard, node, text)
@@ -220,7 +214,7 @@ class Broker:
         return next(iter(self._ports.values()))[node]
 
     def _failure(self, guard: Guard, node: int, text: str) -> BrokerError:
-        cause = kafkalog.ended_because(text)
+        cause = log_messages.ended_because(text)
         if cause == 'port':
             return PortTakenError(self._port_of(node), list(self.doors), self.nodes)
         if cause == 'folder':
@@ -235,7 +229,7 @@ class Broker:
             what = f'Kafka ended while it was starting ({where}). {storage.damaged(self._folder, "perhaps; its log tells")}'
         else:
             what = f'Kafka ended while it was starting ({where}). Try again, with fewer properties= if there are any.'
-        return BrokerError(f'{what} The end of its log:{kafkalog.last_lines(text)}')
+        return BrokerError(f'{what} The end of its log:{log_messages.last_lines(text)}')
 
 
 class _Trainee(Broker):
@@ -244,6 +238,3 @@ class _Trainee(Broker):
         self._aot = options
         self._grace = 60.0  # what it loaded is written down at its end
 
-
-if __name__ == '__main__':
-    sys.exit(console.main(Broker))

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from broker.users import INTERNAL, USERS, Passes
 from errors import BrokerError
-from passes import INTERNAL, USERS, Passes
 
 __all__ = [
     'HOST',

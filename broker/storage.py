@@ -13,10 +13,9 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import jvm
-import passes
+from broker import jvm, users
+from broker.users import Passes
 from errors import BrokerError
-from passes import Passes
 
 __all__ = ['damaged', 'in_use', 'make_template', 'new_id', 'node_folder', 'prepare', 'properties', 'taken', 'write_properties']
 
@@ -184,7 +183,7 @@ def prepare(folder: Path, installation: jvm.Installation, nodes: Sequence[int], 
     if not secure:
         return None
     try:
-        return passes.load(folder / PASSES)
+        return users.load(folder / PASSES)
     except BrokerError as error:
         raise BrokerError(damaged(folder, str(error))) from error
 
@@ -197,7 +196,7 @@ def _make(folder: Path, installation: jvm.Installation, nodes: Sequence[int], se
         template = installation.template
         if secure:
             template = Path(draft) / 'template'
-            _format(installation, template, passes.make(made / PASSES))
+            _format(installation, template, users.make(made / PASSES))
         for node in nodes:
             shutil.copytree(template, node_folder(made, node))
             meta = f'version=1\ncluster.id={cluster}\nnode.id={node}\ndirectory.id={new_id()}\n'
