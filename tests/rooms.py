@@ -118,7 +118,7 @@ def open_room() -> Iterator[Callable[..., tuple[int, 'subprocess.Popen[str]']]]:
             port = port or free_port()
             environment = {name: value for name, value in clean(os.environ).items() if not name.startswith('PYTEST')}
             environment |= {'KAFKA_BOOTSTRAP_SERVERS': f'127.0.0.1:{free_port()}', 'PYTHONIOENCODING': 'utf-8'}
-            code = f'import sys, room; {before}; sys.exit(room.main())'
+            code = f'import sys; from room import __main__, server; {before}; sys.exit(__main__.main())'
             process = subprocess.Popen(
                 [sys.executable, '-W', 'ignore', '-c', code, '--port', str(port), *options],
                 cwd=ROOT,

@@ -15,7 +15,7 @@ from deadletters import forward, redrive
 from errors import AccessError, ChatError, DeliveryError, MessageError
 from history import causes
 from producer import get_producer, send_msg
-from roomlog import look
+from room.cluster import look
 from schemas import HumanMessage
 from services import Rekey
 from tests.logread import records, values

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from room import OPENINGS
-from roompage import LARGEST
+from room.page import LARGEST
+from room.server import OPENINGS
 from tests.brokers import eventually
 from tests.rooms import Browser, get, needs_chromium, open_room  # noqa: F401 - a fixture
 
@@ -28,7 +28,7 @@ def test_one_visitor_does_not_shut_out_others(open_room: OpenRoom) -> None:
 
 def test_pages_that_nobody_looks_at_are_given_up(open_room: OpenRoom) -> None:
     """When the room is full it says so; pages whose browser never reported make room by themselves."""
-    port, process = open_room(before='room.MOST_PAGES, room.PATIENCE = 3, 1.0')
+    port, process = open_room(before='server.MOST_PAGES, server.PATIENCE = 3, 1.0')
     answers = [get(port, '/') for _ in range(4)]
     assert [status for status, _, _ in answers] == [200, 200, 200, 503]
     assert 'The room is full' in answers[-1][2]
@@ -55,7 +55,7 @@ def test_other_web_sites_can_only_link(mode: str, dest: str, status: int, open_r
 def test_a_web_site_open_in_the_browser_cannot_fill_the_room(open_room: OpenRoom, tmp_path: Path) -> None:
     """A page of somebody else's may ask as often as it likes: it opens nothing, and its link to the room works."""
     needs_chromium()
-    port, _ = open_room(before='room.MOST_PAGES = 30')
+    port, _ = open_room(before='server.MOST_PAGES = 30')
     browser = Browser(tmp_path, 800, 600)
     try:
         browser.driver.get(f'http://localhost:{port}/nothing')  # another name is another site

@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-import room
-from roomguard import Helper, Limits, address_of_this_machine, is_local, pass_phrase
+from room import __main__ as command_line
+from room.access import Helper, Limits, address_of_this_machine, is_local, pass_phrase
 from tests.brokers import ROOT, eventually, gone
 from tests.rooms import Browser, connects, get, needs_chromium, open_room  # noqa: F401 - a fixture
 
 # ruff: noqa: F811 - the fixture again
 HOLD = """
 import sys
-from roomguard import Helper
+from room.access import Helper
 helpers = [Helper('one', 'import time; print("I run", flush=True); time.sleep(600)'),
            Helper('deaf', 'import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print("I run", flush=True); time.sleep(600)')]
 for helper in helpers:
@@ -86,7 +86,7 @@ def test_a_taken_port_is_told_in_a_sentence(open_room: Callable[..., Any]) -> No
 def test_what_is_no_port_is_told_in_a_sentence(port: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A port that cannot be is refused with what to type instead."""
     with pytest.raises(SystemExit):
-        room.main([f'--port={port}'])
+        command_line.main([f'--port={port}'])
     assert f"'{port}' is no port: choose a number from 1 to 65535" in capsys.readouterr().err
 
 

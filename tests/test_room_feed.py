@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from kafka.admin import KafkaAdminClient
 
-import roomlog
 import settings
 from consumer import get_consumer
 from errors import AccessError, MessageError
 from producer import get_producer, send_msg
-from room import MOST_REPLAYS, Room
-from roomfeed import KEPT, Feed
-from roomlog import Replay, Watch, look
-from roompanels import describe, hexdump
+from room import cluster
+from room.cluster import Replay, Watch, look
+from room.feed import KEPT, Feed
+from room.panels import describe, hexdump
+from room.server import MOST_REPLAYS, RoomServer
 from tests.brokers import eventually
 from tests.testkafka import Kafka
 
@@ -103,7 +103,7 @@ def test_partitions_that_appear_later_are_read(feed: Feed) -> None:
 
 def test_the_watch_tells_lag_and_members(kafka: Kafka, topics: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The watch shows ends, what a group has committed, its lag, and that it has lost its member; the room's topics come first."""
-    monkeypatch.setattr(roomlog, 'ROWS', 3)
+    monkeypatch.setattr(cluster, 'ROWS', 3)
     topic, group = topics[0], f'{topics[0]}-group'
     with contextlib.closing(KafkaAdminClient(**settings.client_options('admin'))) as admin:
         admin.create_topics({f'before-{number}-{topic}': {'num_partitions': 2} for number in range(3)})
@@ -159,7 +159,7 @@ def test_a_replay_reads_from_the_beginning_to_what_was_the_end(topic: str) -> No
 def test_who_asks_for_the_beginning_again_and_again_waits(topic: str) -> None:
     """Readers from the beginning that were stopped count until they have ended: there are never more than three."""
     _say(topic, 'hello')
-    room = Room(topic)
+    room = RoomServer(topic)
     for _ in range(20):
         if replay := room.replay():
             replay.stop()

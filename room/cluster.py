@@ -1,4 +1,4 @@
-"""The log itself, for the chat room's page: topics, partitions, groups, and single records (used by ``room.py``).
+"""The log itself, for the chat room's page: topics, partitions, groups, and single records (used by ``server.py``).
 
 ``Watch`` asks Kafka as an administrator does, twice a second, in a thread of its own. ``Replay`` reads a topic again from its
 beginning, ``look`` a single record.
@@ -21,8 +21,8 @@ from kafka.admin import KafkaAdminClient, OffsetSpec
 import diagnosis
 import settings
 from errors import AccessError, ChatError, MessageError
-from roomfeed import Message, open_consumer, read_record
-from roomguard import Worker
+from room.access import Worker
+from room.feed import Message, open_consumer, read_record
 from schemas import HumanMessage, printable
 
 __all__ = ['Replay', 'Snapshot', 'Watch', 'look']

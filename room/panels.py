@@ -1,4 +1,4 @@
-"""The panels beside the chat: the log, plots, teaching, and one message under the glass (used by ``roompage.py``).
+"""The panels beside the chat: the log, plots, teaching, and one message under the glass (used by ``page.py``).
 
 The one idea to take away: everything shown here, anybody may ask Kafka for; it keeps no secrets about itself.
 """
@@ -13,9 +13,9 @@ from typing import Any
 import kafka.errors
 
 from errors import ChatError
-from roomfeed import seconds_of
-from roomguard import is_local
-from roomlog import look
+from room.access import is_local
+from room.cluster import look
+from room.feed import seconds_of
 from schemas import HumanMessage, Malformed, decode, printable
 
 __all__ = ['Panels', 'describe', 'hexdump', 'show_link']

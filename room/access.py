@@ -1,4 +1,4 @@
-"""What guards the chat room's page: who comes in, how much one may say, and that what it starts ends with it (used by ``room.py``).
+"""What guards the chat room's page: who comes in, how much one may say, and that what it starts ends with it (used by ``server.py``).
 
 ``Door`` stands before the whole web application, its web socket too. ``Limits`` counts what each visitor does. ``Helper`` is a
 process that runs one line of Python, and watches a pipe: when the room ends, however it ends, the pipe ends, and so does it.
@@ -213,7 +213,8 @@ class Helper:
 
     def start(self) -> None:
         """Start it, if it does not run."""
-        run = f'import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import roomguard; roomguard.run_until_closed(sys.argv[1])'
+        root = str(Path(__file__).parents[1])
+        run = f'import sys; sys.path.insert(0, {root!r}); from room import access; access.run_until_closed(sys.argv[1])'
         command = [sys.executable, '-W', 'ignore', '-c', run, self.code]
         with self._turn:  # two visitors may press the same button at once
             if self.pid is not None:

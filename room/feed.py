@@ -1,7 +1,7 @@
-"""What the chat room's page knows of the chat: read from Kafka by one thread, kept in bounded memory (used by ``room.py``).
+"""What the chat room's page knows of the chat: read from Kafka by one thread, kept in bounded memory (used by ``server.py``).
 
 The room reads as any consumer does, without a group: each record once, whoever sent it. It counts all of them and keeps the
-last ``KEPT``; whoever wants an older one asks Kafka again (``roomlog.py``).
+last ``KEPT``; whoever wants an older one asks Kafka again (``cluster.py``).
 
 The one idea to take away: the log is the memory. A page needs none of its own, so it can be closed and opened again.
 """
@@ -23,7 +23,7 @@ from kafka import TopicPartition
 import diagnosis
 import repairs
 import settings
-from roomguard import Worker
+from room.access import Worker
 from schemas import Alert, HumanMessage, Malformed, decode, printable
 
 __all__ = ['Feed', 'Message', 'Second', 'open_consumer', 'read_record', 'seconds_of']

@@ -1,35 +1,27 @@
-"""The chat room as a web page: talk, alerts, the log itself, live (beside every step of the walkthrough).
+"""What all pages of the room share: the threads that read Kafka, the processes it started, the limits; and serving it all.
 
-``python -m room`` opens it on http://127.0.0.1:8000. Whoever writes there uses ``send_msg``, and what it shows was read from Kafka,
-whoever produced it. ``--host 0.0.0.0`` lets phones in, by a pass phrase. What one browser sees stands in ``roompage.py``.
+What one browser sees stands in ``page.py``.
 
-The one idea to take away: a page is one more producer and one more consumer. Nobody else had to change for it.
+The one idea to take away: a web page is one more producer and one more consumer. Nobody else had to change for it.
 """
 
-import argparse
 import asyncio
-import contextlib
-import os
 import random
-import socket
-import sys
 import time
-from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote
 
 import kafka.errors
 
 from errors import ChatError
 from producer import send_msg
-from roomfeed import Feed
-from roomguard import Door, Helper, Limits, address_of_this_machine, is_local, pass_phrase
-from roomlog import Replay, Watch
-from roompage import LARGEST, Page
+from room.access import Door, Helper, Limits
+from room.cluster import Replay, Watch
+from room.feed import Feed
+from room.page import LARGEST, Page
 from schemas import HumanMessage, printable
 from simulators import ADJECTIVES, NOUNS
 
-__all__ = ['Room', 'main']
+__all__ = ['RoomServer', 'serve']
 
 MOST_PAGES, MOST_REPLAYS = 300, 3
 OPENINGS, MINUTE = 20, 60.0  # pages that one visitor may open within so many seconds
@@ -37,7 +29,7 @@ PATIENCE = 15.0  # seconds for the browser behind a page to report
 LOST = 3.0  # seconds without an answer
 
 
-class Room:
+class RoomServer:
     """What all pages share: the threads that read, the helpers, the limits.
 
     Args:
@@ -134,54 +126,7 @@ class Room:
         self.pages.discard(page)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve the room until Ctrl-C: ``python -m room --help`` lists the options."""
-    parser = argparse.ArgumentParser('python -m room', description='The chat room as a web page, until Ctrl-C.')
-    parser.add_argument('--host', default='127.0.0.1', help='who may come in: 0.0.0.0 is everybody with the pass phrase (%(default)s)')
-    parser.add_argument('--port', type=_port, default=8000, help='(%(default)s)')
-    parser.add_argument('--topic', default='human-messages', help='where people talk (%(default)s)')
-    parser.add_argument('--alert-topic', default='alerts', help='where services report (%(default)s)')
-    options = parser.parse_args(arguments)
-    try:
-        import nicegui  # noqa: F401
-        import segno
-    except ImportError as error:
-        print(f'The room needs {error.name}, which is not installed: pip install -r requirements-room.txt, or make room.', file=sys.stderr)
-        return 1
-    try:
-        family = socket.AF_INET6 if ':' in options.host else socket.AF_INET
-        socket.create_server((options.host, options.port), family=family).close()
-    except OSError as error:
-        print(f'Port {options.port} on {options.host}: {error.strerror}. Choose another one: --port {options.port + 1}', file=sys.stderr)
-        return 1
-    link = ''
-    door: dict[str, Any] = {'hosts': frozenset({'localhost', '127.0.0.1', '::1', options.host})}
-    if not is_local(options.host):
-        phrase = os.environ.get('ROOM_PASS_PHRASE') or pass_phrase()
-        address = address_of_this_machine(family) if options.host in ('0.0.0.0', '::') else options.host  # noqa: S104
-        link = f'http://{_written(address)}:{options.port}/?pass={quote(phrase)}'
-        door = {'phrase': phrase}
-        segno.make(link, micro=False).terminal(compact=True)
-        print(f'The room is open for everybody who has the pass phrase {phrase}: {link}', flush=True)
-    else:
-        print(f'The room is open on http://{_written(options.host)}:{options.port}, for this machine. Ctrl-C closes it.', flush=True)
-    with contextlib.suppress(KeyboardInterrupt):
-        _serve(Room(options.topic, options.alert_topic, link), door, options.host, options.port)
-    print('The room is closed.')
-    return 0
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise argparse.ArgumentTypeError(f'{text!r} is no port: choose a number from 1 to 65535, such as 8000')
-    return int(text)
-
-
-def _written(address: str) -> str:
-    return f'[{address}]' if ':' in address else address
-
-
-def _serve(room: Room, door: dict[str, Any], host: str, port: int) -> None:
+def serve(room: RoomServer, door: dict[str, Any], host: str, port: int) -> None:
     from fastapi.responses import PlainTextResponse
     from nicegui import app, core, ui
 
@@ -193,7 +138,3 @@ def _serve(room: Room, door: dict[str, Any], host: str, port: int) -> None:
     core.sio.eio.max_http_buffer_size = LARGEST
     quiet: dict[str, Any] = {'reload': False, 'show': False, 'show_welcome_message': False}
     ui.run(host=host, port=port, ws_max_size=LARGEST, timeout_graceful_shutdown=1, **quiet)
-
-
-if __name__ == '__main__':
-    sys.exit(main())

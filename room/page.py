@@ -1,4 +1,4 @@
-"""What one browser sees of the chat room: bubbles, alerts, and three panels beside them (used by ``room.py``).
+"""What one browser sees of the chat room: bubbles, alerts, and three panels beside them (used by ``server.py``).
 
 A page polls what the room's threads have read, ten times a second; it draws what can be read by a human, and says how much it left
 out. Text of messages is only ever handed over as text: as a label or a bubble's ``text``, never as HTML.
@@ -12,9 +12,9 @@ import time
 from collections import deque
 from typing import Any
 
-from roomfeed import HISTORY, Message
-from roomlog import Replay
-from roompanels import Panels, show_link
+from room.cluster import Replay
+from room.feed import HISTORY, Message
+from room.panels import Panels, show_link
 from schemas import printable
 
 __all__ = ['LARGEST', 'LONGEST', 'Page']
