@@ -15,7 +15,7 @@ import kafka.errors
 from kafka import TopicPartition
 from kafka.partitioner import DefaultPartitioner
 
-import diagnosis
+from connection import diagnosis
 import repairs
 import settings
 

@@ -12,7 +12,7 @@ from typing import Any
 import kafka.errors
 
 import clients
-import diagnosis
+from connection import diagnosis
 import refusals
 import settings
 from chatconsumer import ChatConsumer

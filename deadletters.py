@@ -21,7 +21,7 @@ import kafka
 import kafka.errors
 from kafka import OffsetAndMetadata, TopicPartition
 
-import diagnosis
+from connection import diagnosis
 import settings
 from errors import AccessError, ChatError, DeliveryError, MessageError
 from producer import send_raw

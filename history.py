@@ -13,7 +13,7 @@ import kafka
 import kafka.errors
 from kafka import TopicPartition
 
-import diagnosis
+from connection import diagnosis
 import settings
 from consumer import get_consumer
 from errors import UnreachableError

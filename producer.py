@@ -19,7 +19,7 @@ from typing import Any
 import kafka.errors
 
 import clients
-import diagnosis
+from connection import diagnosis
 import refusals
 import repairs
 import settings

@@ -12,7 +12,7 @@ from typing import Any
 import kafka
 import kafka.errors
 
-import diagnosis
+from connection import diagnosis
 import settings
 from errors import AccessError, ChatError, DeliveryError, MessageError, UnreachableError
 

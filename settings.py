@@ -16,8 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import diagnosis
-from credentials import HEROKU, PEM, Options, Secret, check_way_in, conceal, take_heroku, tls_context
+from connection import diagnosis
+from connection.credentials import HEROKU, PEM, Options, Secret, check_way_in, conceal, take_heroku, tls_context
 from errors import AccessError, ChatError, SettingsError
 
 __all__ = ['Options', 'client_options', 'env_file', 'group_name', 'topic_name', 'variables']

@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-import diagnosis
+from connection import diagnosis
 import settings
 from errors import ChatError
 from history import read_back

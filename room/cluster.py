@@ -18,7 +18,7 @@ import kafka.errors
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetSpec
 
-import diagnosis
+from connection import diagnosis
 import settings
 from errors import AccessError, ChatError, MessageError
 from room.access import Worker

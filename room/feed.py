@@ -20,7 +20,7 @@ from typing import Any
 import kafka
 from kafka import TopicPartition
 
-import diagnosis
+from connection import diagnosis
 import repairs
 import settings
 from room.access import Worker

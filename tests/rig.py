@@ -10,7 +10,7 @@ import trustme
 from kafka.admin import ACL, ACLOperation, ACLPermissionType, KafkaAdminClient, ResourcePattern, ResourceType
 
 from broker import Broker
-from credentials import Options
+from connection.credentials import Options
 
 Settings = dict[str, str]
 

@@ -11,7 +11,7 @@ import pytest
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
-import diagnosis
+from connection import diagnosis
 import repairs
 import settings
 from broker import Broker

@@ -12,7 +12,7 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 import settings
-from credentials import Options, Secret
+from connection.credentials import Options, Secret
 from errors import SettingsError
 
 SECRET = 'sesame-Äffchen-42'

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import trustme
 
-import diagnosis
+from connection import diagnosis
 import settings
 from errors import AccessError, SettingsError, UnreachableError
 

@@ -81,7 +81,7 @@ def test_settings_in_the_table_are_settings() -> None:
     """Each variable of the settings table is one that the code knows; those with a fixed default have that default."""
     import kafka
 
-    import credentials
+    from connection import credentials
     import settings
 
     table = re.findall(r'^\| (`(?:KAFKA|WORKSHOP)_[^|]*) \|[^|]*\| ([^|]*) \|$', README, re.MULTILINE)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from errors import AccessError, SettingsError, UnreachableError
-from wire import BrokenError, Talk, Tell
+from connection.handshake import BrokenError, Talk, Tell
 
 __all__ = ['addresses', 'explain', 'refused', 'require_access', 'require_listener', 'walk']
 
