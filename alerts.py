@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import durable
+from client.interrupts import CtrlC
 from errors import MessageError
 from schemas import Alert, HumanMessage, encode, printable
-from tally import CtrlC
 from windows import Throttle, WordFilter
 
 __all__ = ['AlertService', 'OffensiveContentAlertService', 'ThrottlingAlertService']

@@ -11,11 +11,10 @@ from typing import Any
 
 import kafka.errors
 
-import clients
-from connection import diagnosis
-import refusals
 import settings
-from chatconsumer import ChatConsumer
+from client import send_errors, tuning
+from client.consumer_loop import ChatConsumer
+from connection import diagnosis
 from errors import MessageError
 
 __all__ = ['get_consumer']
@@ -70,7 +69,7 @@ def get_consumer(
         raise diagnosis.explain(known, error) from error
     except MessageError:
         raise
-    except clients.REFUSALS as error:
+    except tuning.REFUSALS as error:
         raise diagnosis.refused(error) from error
     try:
         made.start_at(names, offset)
@@ -84,7 +83,7 @@ def _check(topics: tuple[str, ...], offset: Any, timeout: Any, group_id: Any, de
     if not topics:
         raise MessageError("get_consumer() needs a topic: get_consumer('human-messages').")
     for topic in (*topics, dead_letter_topic) if dead_letter_topic is not None else topics:
-        refusals.check_topic(topic)
+        send_errors.check_topic(topic)
     if dead_letter_topic in topics:
         raise MessageError(f'{dead_letter_topic!r} is read and takes the dead letters: each would be read again for ever. Name another.')
     if group_id is not None and not (isinstance(group_id, str) and group_id and group_id.isprintable()):

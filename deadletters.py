@@ -21,11 +21,11 @@ import kafka
 import kafka.errors
 from kafka import OffsetAndMetadata, TopicPartition
 
-from connection import diagnosis
 import settings
+from client.send_errors import check_topic
+from connection import diagnosis
 from errors import AccessError, ChatError, DeliveryError, MessageError
 from producer import send_raw
-from refusals import check_topic
 from schemas import Malformed
 
 __all__ = ['forward', 'letter', 'redrive']

@@ -17,9 +17,9 @@ import kafka.errors
 from kafka import OffsetAndMetadata, TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 
-import clients
 import settings
-from chatconsumer import ChatConsumer
+from client import tuning
+from client.consumer_loop import ChatConsumer
 from consumer import get_consumer
 from deadletters import letter
 from errors import AccessError, UnreachableError
@@ -203,7 +203,7 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
 
     def _commit(self) -> None:
         if self.producer is None:
-            self.producer = clients.make_transactional(self._id)
+            self.producer = tuning.make_transactional(self._id)
         offsets = {}
         for place in self._uncommitted:
             offset = self._position(place)
@@ -211,7 +211,7 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
         self.producer.begin_transaction()
         for message in self._out:
             self.producer.send(**message)
-        clients.commit(self.producer, offsets, self._membership, PATIENCE)
+        tuning.commit(self.producer, offsets, self._membership, PATIENCE)
         told, self._alerts = self._alerts, []
         self._out.clear()
         self._uncommitted.clear()
@@ -227,7 +227,7 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
             self._in_trouble = True
         self._forget()
         if self.producer is not None:
-            clients.give_up(self.producer)
+            tuning.give_up(self.producer)
             self.producer = None
         assigned = self.consumer.assignment()
         self._fresh |= assigned

@@ -13,8 +13,8 @@ import kafka
 import kafka.errors
 from kafka import TopicPartition
 
-from connection import diagnosis
 import settings
+from connection import diagnosis
 from consumer import get_consumer
 from errors import UnreachableError
 

@@ -18,11 +18,9 @@ from typing import Any
 
 import kafka.errors
 
-import clients
-from connection import diagnosis
-import refusals
-import repairs
 import settings
+from client import send_errors, tuning, workarounds
+from connection import diagnosis
 from errors import AccessError, DeliveryError
 from schemas import encode, validate
 
@@ -38,7 +36,7 @@ class _State:
         self.lock = threading.RLock()
         self.pid = os.getpid()
         self.producer: Any = None
-        self.flow: clients.Flow | None = None
+        self.flow: tuning.Flow | None = None
         self.topics: dict[str, str] = {}
         self.lost = 0
 
@@ -47,8 +45,8 @@ class _State:
         if not self.lost:
             log.warning('a message was not delivered: %s (more of them are only counted)', error)
         self.lost += 1
-        if self.producer is not None and clients.is_spent(self.producer):
-            clients.abandon(self.producer)
+        if self.producer is not None and tuning.is_spent(self.producer):
+            tuning.abandon(self.producer)
             self.producer, self.flow = None, None
 
 
@@ -65,17 +63,17 @@ def get_producer() -> Any:
     return _get_flow().producer
 
 
-def _get_flow() -> clients.Flow:
+def _get_flow() -> tuning.Flow:
     if _state.flow is not None and _state.pid == os.getpid():
         return _state.flow
-    return _begin(settings.client_options('producer', partitioner=clients.KeyPartitioner()), knock=True)
+    return _begin(settings.client_options('producer', partitioner=tuning.KeyPartitioner()), knock=True)
 
 
-def _begin(options: settings.Options, knock: bool) -> clients.Flow:
+def _begin(options: settings.Options, knock: bool) -> tuning.Flow:
     with _state.lock:
         if _state.flow is None:
-            made = clients.make_producer(options, knock)
-            _state.flow = clients.Flow(made, lingers='linger_ms' not in options)
+            made = tuning.make_producer(options, knock)
+            _state.flow = tuning.Flow(made, lingers='linger_ms' not in options)
             _state.producer = made
             atexit.register(close)
         return _state.flow
@@ -86,7 +84,7 @@ def _forget_after_fork() -> None:
     global _state
     abandoned = _state.producer
     if abandoned is not None:
-        clients.abandon(abandoned)
+        tuning.abandon(abandoned)
         atexit.unregister(close)
     _state = _State()
 
@@ -132,7 +130,7 @@ def send_msg(
     'human-messages'
     """
     if block:
-        refusals.check_patience(timeout)
+        send_errors.check_patience(timeout)
     data = encode(value)
     if schema is not None:
         validate(value, schema)
@@ -146,12 +144,12 @@ def send_msg(
     flow = state.flow or _get_flow()
     try:
         flow.admit(len(data), block)
-        when = None if timestamp is None else refusals.milliseconds(timestamp)
+        when = None if timestamp is None else send_errors.milliseconds(timestamp)
         future = flow.send(wire_topic, data, key.encode() if isinstance(key, str) else key, headers, when)
     except kafka.errors.KafkaTimeoutError as error:
-        raise refusals.unanswered(topic, error) from error
+        raise send_errors.unanswered(topic, error) from error
     except (TypeError, ValueError, OverflowError, kafka.errors.MessageSizeTooLargeError) as error:
-        raise refusals.unfit(key, data, headers, timestamp, error) from error
+        raise send_errors.unfit(key, data, headers, timestamp, error) from error
     except kafka.errors.IllegalStateError:  # another thread has just closed the producer
         with state.lock:
             if state.flow is flow:
@@ -159,7 +157,7 @@ def send_msg(
         return send_msg(topic, value, key, block=block, timeout=timeout, headers=headers, timestamp=timestamp)
     future.add_errback(state.note_failure)
     if block:
-        refusals.wait(future, topic, timeout)
+        send_errors.wait(future, topic, timeout)
     return future
 
 
@@ -173,9 +171,9 @@ def send_raw(topic: str, value: bytes | None, key: bytes | None, headers: Any = 
 
 def _meet(topic: Any) -> str:
     """Before the first message to a topic: be sure that Kafka lets us write to it. One walk serves the topic and a new producer."""
-    refusals.check_topic(topic)
+    send_errors.check_topic(topic)
     wire_topic = settings.topic_name(topic)
-    options = settings.client_options('producer', partitioner=clients.KeyPartitioner())
+    options = settings.client_options('producer', partitioner=tuning.KeyPartitioner())
     try:
         diagnosis.require_access(options, [wire_topic], 'write')
     except AccessError:
@@ -202,7 +200,7 @@ def flush(timeout: float = 10.0) -> None:
         producer.flush(timeout=timeout)
     except kafka.errors.KafkaTimeoutError as error:
         raise DeliveryError(
-            f'{clients.pending(producer)} messages not acknowledged after {timeout:g} s. They are still being tried.'
+            f'{tuning.pending(producer)} messages not acknowledged after {timeout:g} s. They are still being tried.'
         ) from error
 
 
@@ -220,7 +218,7 @@ def close(timeout: float = 10.0) -> None:
     if state.producer is not None:
         with contextlib.suppress(kafka.errors.KafkaTimeoutError):
             state.producer.flush(timeout=timeout)
-        lost = state.lost + clients.pending(state.producer)
-        repairs.close(state.producer)
+        lost = state.lost + tuning.pending(state.producer)
+        workarounds.close(state.producer)
     if lost:
         print(f'{lost} message(s) could not be delivered: Kafka did not acknowledge them.', file=sys.stderr)

@@ -19,10 +19,10 @@ from random import Random
 from typing import Any
 
 from chatlog import ChatLog, Cue
+from client.delivery import Tally
 from errors import MessageError
 from producer import flush, send_msg
 from schemas import HumanMessage, printable, validate
-from tally import Tally
 
 __all__ = ['CrowdSimulator', 'MsgChoiceSimulator', 'MsgSimulator', 'NonsenseSimulator', 'ReplaySimulator', 'SpamSimulator']
 

@@ -13,8 +13,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from connection import diagnosis
 import settings
+from connection import diagnosis
 from errors import ChatError
 from history import read_back
 from schemas import Alert, HumanMessage, Malformed, decode, encode, printable

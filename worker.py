@@ -24,7 +24,7 @@ from typing import Any, Self
 import kafka.errors
 from kafka import OffsetAndMetadata, TopicPartition
 
-from chatconsumer import ChatConsumer
+from client.consumer_loop import ChatConsumer
 from consumer import get_consumer
 from errors import DeliveryError
 from history import BECAUSE, origin

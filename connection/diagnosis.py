@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from errors import AccessError, SettingsError, UnreachableError
 from connection.handshake import BrokenError, Talk, Tell
+from errors import AccessError, SettingsError, UnreachableError
 
 __all__ = ['addresses', 'explain', 'refused', 'require_access', 'require_listener', 'walk']
 

@@ -18,8 +18,8 @@ import kafka.errors
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetSpec
 
-from connection import diagnosis
 import settings
+from connection import diagnosis
 from errors import AccessError, ChatError, MessageError
 from room.access import Worker
 from room.feed import Message, open_consumer, read_record

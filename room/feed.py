@@ -20,9 +20,9 @@ from typing import Any
 import kafka
 from kafka import TopicPartition
 
-from connection import diagnosis
-import repairs
 import settings
+from client import workarounds
+from connection import diagnosis
 from room.access import Worker
 from schemas import Alert, HumanMessage, Malformed, decode, printable
 
@@ -110,7 +110,7 @@ def open_consumer(**options: Any) -> Any:
     """A KafkaConsumer of raw bytes, without a group; UnreachableError if there is no Kafka."""
     known = settings.client_options('consumer', **{'group_id': None, 'auto_offset_reset': 'earliest', **options})
     diagnosis.require_listener(known)
-    repairs.read_any_header()
+    workarounds.read_any_header()
     return kafka.KafkaConsumer(**known)
 
 

@@ -11,10 +11,10 @@ import pytest
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from connection import diagnosis
-import repairs
 import settings
 from broker import Broker
+from client import workarounds
+from connection import diagnosis
 from errors import BrokerError
 from tests.brokers import eventually, gone, options, read, send
 
@@ -69,7 +69,7 @@ def test_two_copies_must_be_in_sync(cluster: Broker) -> None:
     )
     with pytest.raises(KafkaError):
         producer.send('minimum', b'2').get(10)
-    repairs.close(producer)  # the client's own close raises where something was not delivered
+    workarounds.close(producer)  # the client's own close raises where something was not delivered
     for node in others:
         cluster.restart(node)
     send(cluster.env(), 'minimum', b'3')

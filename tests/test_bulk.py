@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-import clients
 import producer
 from broker import Broker
+from client import tuning
 from consumer import get_consumer
 from errors import UnreachableError
 from services import Service
@@ -36,7 +36,7 @@ def test_a_bulk_loop_against_a_frozen_broker_ends_with_an_error_and_bounded_memo
         with pytest.raises(UnreachableError, match='nothing was sent'):
             send_without_end()
         assert 1000 < len(promises) < 100_000
-        assert clients.pending(producer.get_producer()) == sum(not promise.is_done for promise in promises) > 1000
+        assert tuning.pending(producer.get_producer()) == sum(not promise.is_done for promise in promises) > 1000
         kafka.resume()
         producer.flush(60)
         assert all(promise.succeeded() for promise in promises)

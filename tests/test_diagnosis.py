@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import trustme
 
-from connection import diagnosis
 import settings
+from connection import diagnosis
 from errors import AccessError, SettingsError, UnreachableError
 
 Serve = Callable[[Callable[[socket.socket], None]], int]

@@ -11,7 +11,7 @@ from kafka.consumer.fetcher import Fetcher
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 from kafka.serializer import Deserializer
 
-from unpacking import QuickRecords
+from client.fetched_records import QuickRecords
 
 PLACE = TopicPartition('human-messages', 3)
 

@@ -81,8 +81,8 @@ def test_settings_in_the_table_are_settings() -> None:
     """Each variable of the settings table is one that the code knows; those with a fixed default have that default."""
     import kafka
 
-    from connection import credentials
     import settings
+    from connection import credentials
 
     table = re.findall(r'^\| (`(?:KAFKA|WORKSHOP)_[^|]*) \|[^|]*\| ([^|]*) \|$', README, re.MULTILINE)
     names = [name for row, _ in table for name in re.findall(r'`(\w+)`', row)]

@@ -16,9 +16,9 @@ from kafka.future import Future
 
 import producer
 from broker import Broker
+from client.delivery import Tally
 from errors import DeliveryError
 from simulators import MsgSimulator
-from tally import Tally
 from tests.logread import records
 
 ROOT = Path(__file__).parents[1]
@@ -35,7 +35,7 @@ def test_what_kafka_does_not_take_is_counted_and_said_once(make_topic: Callable[
     bot = Windbag(topic, sleep=lambda _: producer.flush())
     assert bot.simulate(count=7, print_msg=False) == 4
     assert (bot.tally.sent, bot.tally.acknowledged, bot.tally.failed, bot.tally.under_way) == (7, 4, 3, 0)
-    assert [record.getMessage() for record in caplog.records if record.name == 'tally'] == [
+    assert [record.getMessage() for record in caplog.records if record.name == 'client.delivery'] == [
         f'3 of 7 messages to {topic} were lost: Kafka did not take them.'
     ]
     assert len(records(topic)) == 4
@@ -58,7 +58,7 @@ def test_a_run_says_that_kafka_is_away_and_back(monkeypatch: pytest.MonkeyPatch,
         bot = Witness('human-messages', delay=0.2)
         assert bot.simulate(print_msg=False) == bot.tally.sent
         producer.close()
-    away, back = [record.getMessage() for record in caplog.records if record.name == 'tally']
+    away, back = [record.getMessage() for record in caplog.records if record.name == 'client.delivery']
     assert re.fullmatch(r'Kafka does not answer. Messages to human-messages wait for it, until now [1-9]\d*.', away)
     assert back == 'Kafka answers again.'
 

@@ -19,12 +19,12 @@ import kafka
 import kafka.errors
 from kafka import OffsetAndMetadata, TopicPartition
 
-import repairs
-from clients import FIRST_STEPS_MS, Outage
+from client import workarounds
+from client.fetched_records import Keys, QuickRecords, Values
+from client.tuning import FIRST_STEPS_MS, Outage
 from deadletters import forward
 from errors import AccessError, ClosedError
 from schemas import Malformed, printable
-from unpacking import Keys, QuickRecords, Values
 
 __all__ = ['ChatConsumer']
 
@@ -47,7 +47,7 @@ class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
         self._current: Any = None
         self._starts: dict[TopicPartition, int] = {}
         self._given, self._given_at, self._pace = 0, 0.0, FIRST_STEP
-        repairs.read_any_header()
+        workarounds.read_any_header()
         super().__init__(*topics, value_deserializer=self._values, key_deserializer=Keys(), **options)
         self._fetcher.PartitionRecords = QuickRecords
         self._outage = Outage(self)

@@ -12,8 +12,8 @@ from typing import Any
 import kafka
 import kafka.errors
 
-from connection import diagnosis
 import settings
+from connection import diagnosis
 from errors import AccessError, ChatError, DeliveryError, MessageError, UnreachableError
 
 __all__ = ['check_patience', 'check_topic', 'milliseconds', 'unanswered', 'unfit', 'wait']

@@ -1,6 +1,6 @@
 """From fetched bytes to records: kafka-python's own reader, at half the cost (read it when you want to know what a record is made of).
 
-``chatconsumer.py`` uses it. What is rare (control records, given up transactions, old formats, headers) is left to the original.
+``consumer_loop.py`` uses it. What is rare (control records, given up transactions, old formats, headers) is left to the original.
 
 The one idea to take away: a call costs more than what it does. One function a batch does what took ten calls a record.
 """

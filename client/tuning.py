@@ -1,6 +1,6 @@
 """What we do to kafka-python's clients beneath their public options (read it when ``producer.py`` is no longer enough).
 
-All that reaches into the client stands here and in ``chatconsumer.py``; the client is pinned below 3.1 for their sake.
+All that reaches into the client stands here and in ``consumer_loop.py``; the client is pinned below 3.1 for their sake.
 
 The one idea to take away: measure first. Each of these was the largest item of a profile, and none gives up safety.
 """
@@ -15,9 +15,9 @@ import kafka.errors
 from kafka import TopicPartition
 from kafka.partitioner import DefaultPartitioner
 
-from connection import diagnosis
-import repairs
 import settings
+from client import workarounds
+from connection import diagnosis
 
 __all__ = ['REFUSALS', 'Flow', 'KeyPartitioner', 'Outage', 'abandon', 'commit', 'give_up', 'make_producer', 'make_transactional', 'pending']
 
@@ -72,7 +72,7 @@ def make_producer(options: settings.Options, knock: bool = True) -> Any:
         raise diagnosis.refused(error) from error
     # net/manager.py of kafka-python 3.0 does not hand retry_backoff_ms on: without this the first send takes 100 ms more.
     producer._metadata.config['retry_backoff_ms'] = FIRST_STEPS_MS
-    repairs.repair(producer)
+    workarounds.repair(producer)
     return producer
 
 

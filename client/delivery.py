@@ -5,59 +5,20 @@ promise in memory, nor run ahead of Kafka without end, nor be cut off halfway th
 """
 
 import logging
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Any, Self
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
+from client.interrupts import CtrlC
 from errors import DeliveryError
 
-__all__ = ['CtrlC', 'Tally']
+__all__ = ['Tally']
 
 logger = logging.getLogger(__name__)
 
 PATIENCE = 2.0  # seconds without an answer before it is said
-
-
-class CtrlC:
-    """Lets Ctrl-C leave its ``with`` block quietly, but only between two steps, each of which stands in ``held()``.
-
-    >>> with CtrlC() as ctrl_c:
-    ...     with ctrl_c.held():
-    ...         print('one step')
-    one step
-    """
-
-    def __init__(self) -> None:
-        self._busy = self._pressed = self._listening = False
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold Ctrl-C back meanwhile: what was begun is ended, and the client's locks stay whole. A second one gets through."""
-        self._busy = True
-        yield
-        self._busy = False
-        if self._pressed:
-            raise KeyboardInterrupt
-
-    def __enter__(self) -> Self:
-        in_main = threading.current_thread() is threading.main_thread()
-        self._listening = in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        if self._listening:
-            signal.signal(signal.SIGINT, self._press)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
-        if self._listening:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        return kind is KeyboardInterrupt
-
-    def _press(self, *_: object) -> None:
-        if not self._busy or self._pressed:
-            raise KeyboardInterrupt
-        self._pressed = True
 
 
 class Tally(CtrlC):
