@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import durable
 from client.interrupts import CtrlC
 from errors import MessageError
+from processing import exactly_once
+from processing.windows import Throttle, WordFilter
 from schemas import Alert, HumanMessage, encode, printable
-from windows import Throttle, WordFilter
 
 __all__ = ['AlertService', 'OffensiveContentAlertService', 'ThrottlingAlertService']
 
@@ -70,7 +70,7 @@ class AlertService:
         self.state: Any = None
         self.now = 0.0
         self._stopped = threading.Event()
-        self._loop: durable.View | None = None
+        self._loop: exactly_once.View | None = None
         self._print = True
 
     def new_state(self) -> Any:
@@ -121,7 +121,7 @@ class AlertService:
         self._print = print_msgs
         with CtrlC() as ctrl_c:
             try:
-                self._loop = durable.View(self) if self.group_id is None else durable.Group(self)
+                self._loop = exactly_once.View(self) if self.group_id is None else exactly_once.Group(self)
                 if print_msgs:
                     print(f'{type(self).__name__} watches {self.monitor_topic!r} until Ctrl-C.', flush=True)
                 while not self._stopped.is_set():

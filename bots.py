@@ -20,9 +20,9 @@ from kafka import TopicPartition
 from markovify.chain import BEGIN, END
 
 from errors import MessageError
-from history import causes, origin, read_back
+from processing.at_least_once import Service
+from processing.replay import causes, origin, read_back
 from schemas import HumanMessage
-from worker import Service
 
 __all__ = ['AnswerBot', 'RoomTalker', 'is_from_bot']
 

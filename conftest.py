@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sybil import Sybil
 
-from kit import Room
+from testing import Conversation
 from tests import readme_blocks, testkafka
 from tests.testkafka import Kafka
 
@@ -118,20 +118,20 @@ def topic(make_topic: MakeTopic) -> str:
 
 
 @pytest.fixture(name='room')
-def _room(topic: str) -> Iterator[Room]:
+def _room(topic: str) -> Iterator[Conversation]:
     """What say and hear share."""
-    room = Room(topic)
+    room = Conversation(topic)
     yield room
     room.close()
 
 
 @pytest.fixture
-def say(room: Room) -> Callable[..., None]:
+def say(room: Conversation) -> Callable[..., None]:
     """``say('red', 'hello')`` sends to the test's topic, and returns once Kafka has it."""
     return room.say
 
 
 @pytest.fixture
-def hear(room: Room) -> Callable[..., list[Any]]:
+def hear(room: Conversation) -> Callable[..., list[Any]]:
     """``hear(2, timeout=5.0)`` waits for the next two messages of the test's topic; ``hear()`` gives all that are there."""
     return room.hear

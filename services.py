@@ -22,9 +22,9 @@ from kafka import TopicPartition
 
 import settings
 from errors import ChatError, MessageError
-from history import causes, ensure_topic, origin, read_back
+from processing.at_least_once import Service
+from processing.replay import causes, ensure_topic, origin, read_back
 from producer import send_raw
-from worker import Service
 
 __all__ = ['Archive', 'Presence', 'Rekey', 'Service', 'TrendingWords']
 

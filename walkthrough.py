@@ -16,7 +16,7 @@ from typing import Any
 import settings
 from connection import diagnosis
 from errors import ChatError
-from history import read_back
+from processing.replay import read_back
 from schemas import Alert, HumanMessage, Malformed, decode, encode, printable
 
 __all__ = ['STEPS', 'Seen', 'Step', 'look', 'main']

@@ -16,7 +16,7 @@ def whisper(topic, sender, to, contents):
 
 
 def test_whisper(make_topic):
-    from history import read_back
+    from processing.replay import read_back
     from producer import flush
 
     topic, pairs = make_topic(partitions=6), [('red', 'blue'), ('ann', 'bob'), ('eve', 'sue'), ('max', 'kim'), ('joe', 'zoe')]

@@ -12,7 +12,7 @@ Look there for the welcomes, not for who has spoken: what somebody said while yo
 """
 
 from bots import is_from_bot
-from history import read_back
+from processing.replay import read_back
 from services import Service
 
 

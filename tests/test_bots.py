@@ -10,9 +10,9 @@ import markovify
 import pytest
 
 from bots import AnswerBot, RoomTalker, is_from_bot
-from history import read_back
-from kit import record
+from processing.replay import read_back
 from producer import flush, send_msg
+from testing import record
 from tests.logread import records
 from tests.reallog import COUNT, needs_chatlogs, replay, said
 

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from kit import Room
+from testing import Conversation
 
 v4: Any = nbformat.v4
 
@@ -40,7 +40,7 @@ print(bot.run())""", 2.0, ['0\n']),
     ('bot', None, ["AnswerBot(topic='test-"]),
     ("""from services import Presence
 Presence(topic, group_id='here')""", None, ["Presence(topic='test-", "group_id='here')"]),
-    ("""from kit import record
+    ("""from testing import record
 record('red', 'hello')""", None, ["value={'sender': 'red', 'contents': 'hello'}"]),
     ("send_msg(topic=topic, value={'sender': 'red', 'contents': 'last'})", None, ['Future']),
 ]  # fmt: skip
@@ -91,6 +91,6 @@ os.getpid()"""
     while Path(f'/proc/{kernel}').exists():
         assert time.monotonic() < deadline, 'The kernel still runs.'
         time.sleep(0.05)
-    room = Room(topic)
+    room = Conversation(topic)
     assert room.hear()[-1]['contents'] == 'last'
     room.close()

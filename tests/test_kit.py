@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from bots import RoomTalker
-from kit import Room, overhear, record
 from producer import send_msg
+from testing import Conversation, overhear, record
 
 ROOT = Path(__file__).parents[1]
 Say = Callable[..., None]
@@ -20,7 +20,7 @@ Hear = Callable[..., list[Any]]
 LEARNERS = """
 from bots import AnswerBot
 from bots import RoomTalker
-from kit import record
+from testing import record
 from services import TrendingWords
 
 
@@ -75,7 +75,7 @@ def test_another_topic_can_be_heard(topic: str, hear: Hear, make_topic: Callable
 
 def test_a_room_is_closed(topic: str) -> None:
     """After close nothing hears any more; hearing again begins anew."""
-    room = Room(topic)
+    room = Conversation(topic)
     room.say('red', 'hello')
     assert len(room.hear(1)) == 1
     room.close()

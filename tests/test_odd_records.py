@@ -13,7 +13,8 @@ from alerts import OffensiveContentAlertService
 from consumer import get_consumer
 from deadletters import forward, redrive
 from errors import AccessError, ChatError, DeliveryError, MessageError
-from history import causes
+from processing.replay import causes
+from processing.windows import Throttle
 from producer import get_producer, send_msg
 from room.cluster import look
 from schemas import HumanMessage
@@ -21,7 +22,6 @@ from services import Rekey
 from tests.logread import records, values
 from tests.reading import Get, readers
 from tests.test_alerts import hear, running
-from windows import Throttle
 
 MakeTopic = Callable[..., str]
 

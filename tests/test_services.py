@@ -12,7 +12,7 @@ import pytest
 
 from broker import Broker
 from errors import DeliveryError
-from history import read_back
+from processing.replay import read_back
 from producer import close, flush, send_msg
 from schemas import decode
 from services import Rekey, Service

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from history import causes, origin
-from kit import record
+from processing.replay import causes, origin
 from producer import send_msg
 from schemas import decode
 from services import Presence, Rekey, TrendingWords
+from testing import record
 from tests.groups import committed
 from tests.logread import records
 from tests.reallog import COUNT, needs_chatlogs, replay, said

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from windows import METADATA_BYTES, Partition, Throttle, WordFilter
+from processing.windows import METADATA_BYTES, Partition, Throttle, WordFilter
 
 
 def by_counting(messages: list[tuple[str, float]], limit: int, duration: float) -> list[bool]:
@@ -59,7 +59,7 @@ def test_idle_senders_are_forgotten() -> None:
 def test_a_sender_costs_at_most_300_bytes_and_nothing_once_idle() -> None:
     """A million senders within one window, in a process of their own."""
     program = """
-from windows import Throttle
+from processing.windows import Throttle
 page = 4096
 resident = lambda: int(open('/proc/self/statm').read().split()[1]) * page
 before = resident()

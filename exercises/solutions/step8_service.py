@@ -1,7 +1,7 @@
 """A solution of exercise 8."""
 
 from bots import is_from_bot
-from history import read_back
+from processing.replay import read_back
 from services import Service
 
 

@@ -23,18 +23,18 @@ from kafka.consumer.fetcher import ConsumerRecord
 from consumer import get_consumer
 from producer import send_msg
 
-__all__ = ['Room', 'overhear', 'record']
+__all__ = ['Conversation', 'overhear', 'record']
 
 _offsets = itertools.count()
 
 
-class Room:
+class Conversation:
     """A topic to say and hear something in.
 
     Args:
         topic: its name.
 
-    >>> room = Room('a-room-of-ones-own')
+    >>> room = Conversation('a-room-of-ones-own')
     >>> room.say('red', 'hello')
     >>> room.hear(1)
     [{'sender': 'red', 'contents': 'hello'}]

@@ -27,7 +27,7 @@ from kafka import OffsetAndMetadata, TopicPartition
 from client.consumer_loop import ChatConsumer
 from consumer import get_consumer
 from errors import DeliveryError
-from history import BECAUSE, origin
+from processing.replay import BECAUSE, origin
 from producer import flush, send_msg
 from schemas import HumanMessage
 

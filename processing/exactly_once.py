@@ -23,9 +23,9 @@ from client.consumer_loop import ChatConsumer
 from consumer import get_consumer
 from deadletters import letter
 from errors import AccessError, UnreachableError
+from processing.windows import Partition
 from producer import send_msg
 from schemas import Alert, HumanMessage, encode, validate
-from windows import Partition
 
 __all__ = ['Group', 'View']
 
