@@ -11,8 +11,8 @@ import pytest
 from sybil import Sybil
 
 from testing import Conversation
-from tests import readme_blocks, testkafka
-from tests.testkafka import Kafka
+from tests.support import readme_blocks, testkafka
+from tests.support.testkafka import Kafka
 
 CHOICE = pytest.StashKey[testkafka.Choice]()
 NOTES = pytest.StashKey[list[str]]()

@@ -4,7 +4,7 @@
 A message that was sent, not answered and then given up makes an idempotent producer ask for a new producer id, because
 nobody knows whether the message is in the log. The client forgets that it has to ask (so nothing is ever sent again), and while it
 asks it gives up no messages (so their promises stay open). And ``close(timeout)`` raises instead of closing, if anything is undelivered.
-``tests/test_nothing_lost.py`` shows all three; read it with ``tuning.py``. The fourth: a header's name that is no UTF-8 ends a reader.
+``tests/scenes/test_nothing_lost.py`` shows all three; read it with ``tuning.py``. The fourth: a header's name that is no UTF-8 ends a reader.
 
 The one idea to take away: what is tested least in any client is the second failure after the first.
 """

@@ -13,8 +13,8 @@ from bots import AnswerBot, RoomTalker, is_from_bot
 from processing.replay import read_back
 from producer import flush, send_msg
 from testing import record
-from tests.logread import records
-from tests.reallog import COUNT, needs_chatlogs, replay, said
+from tests.support.logread import records
+from tests.support.reallog import COUNT, needs_chatlogs, replay, said
 
 Say = Callable[..., None]
 Hear = Callable[..., list[Any]]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from chatlog import ChatLog
-from tests.chatlogs import CSV, IRC, IRC_SAID, JSONL, TABLE_SAID, write
+from tests.support.chatlogs import CSV, IRC, IRC_SAID, JSONL, TABLE_SAID, write
 
 
 @pytest.mark.parametrize('name', ['log.txt', 'log.irc', 'log', 'log.LOG'])

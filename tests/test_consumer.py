@@ -11,9 +11,9 @@ import consumer
 from consumer import get_consumer
 from errors import MessageError, UnreachableError
 from producer import send_msg
-from tests.reading import Get, readers, rest, send, take
-from tests.rig import free_port
-from tests.testkafka import Kafka
+from tests.support.reading import Get, readers, rest, send, take
+from tests.support.rig import free_port
+from tests.support.testkafka import Kafka
 
 MakeTopic = Callable[..., str]
 

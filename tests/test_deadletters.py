@@ -14,9 +14,9 @@ from deadletters import redrive
 from errors import DeliveryError, MessageError
 from producer import get_producer, send_msg
 from schemas import HumanMessage
-from tests.logread import records
-from tests.reading import Get, readers, rest, send, take
-from tests.testkafka import Kafka
+from tests.support.logread import records
+from tests.support.reading import Get, readers, rest, send, take
+from tests.support.testkafka import Kafka
 
 ROOT = Path(__file__).parents[1]
 GOOD = {'sender': 'red', 'contents': 'hello'}

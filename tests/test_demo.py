@@ -16,7 +16,7 @@ import pytest
 
 from alerts import AlertService, OffensiveContentAlertService, ThrottlingAlertService
 from simulators import ReplaySimulator
-from tests.logread import values
+from tests.support.logread import values
 
 ROOT = Path(__file__).parents[1]
 CHATLOGS = Path(os.environ.get('CHATLOGS') or Path(__file__).parents[2] / 'shared' / 'chatlogs')

@@ -15,8 +15,8 @@ import producer
 from errors import MessageError
 from producer import send_msg
 from schemas import HumanMessage, decode
-from tests.logread import records, values
-from tests.testkafka import Kafka
+from tests.support.logread import records, values
+from tests.support.testkafka import Kafka
 
 ROOT = Path(__file__).parents[1]
 

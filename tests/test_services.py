@@ -1,231 +1,248 @@
-"""The loop beneath every service: where it starts, when it commits, how it ends."""
+"""What is built on the log says what the log says: trends, presence and another key against two real days of chat."""
 
-import os
-import signal
+import re
+import subprocess
+import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from broker import Broker
-from errors import DeliveryError
-from processing.replay import read_back
-from producer import close, flush, send_msg
+from processing.replay import causes, origin
+from producer import send_msg
 from schemas import decode
-from services import Rekey, Service
-from tests.groups import committed
-from tests.logread import records
+from services import Presence, Rekey, TrendingWords
+from testing import record
+from tests.support.groups import committed
+from tests.support.logread import records
+from tests.support.reallog import COUNT, needs_chatlogs, replay, said
 
 ROOT = Path(__file__).parents[1]
 Say = Callable[..., None]
 MakeTopic = Callable[..., str]
 
 
-class Noting(Service):
-    """Notes what it is given."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.noted: list[str] = []
-
-    def on_message(self, record: Any) -> None:
-        self.noted.append(record.value['contents'])
-
-
-def test_a_durable_service_goes_on_where_it_stopped(topic: str, say: Say) -> None:
-    """With a group nothing said meanwhile is missed and nothing is given twice; without one a service starts now."""
-    say('red', 'before')
-    for group, expected in [('notes', ['before', 'one', 'two', 'three']), (None, ['two', 'three'])]:
-        found = []
-        for turn in ['one', 'two', 'three'] if group else ['two', 'three']:
-            with Noting(topic, group_id=group, offset='earliest' if group else 'latest') as service:
-                say('red', turn)
-                service.run(timeout=0.3)
-            found += service.noted
-        assert found == expected
-
-
-def test_offsets_are_committed_after_the_work(topic: str, say: Say) -> None:
-    """A record whose work failed is not committed: the next run is given it again, and those after it."""
-
-    class Careless(Noting):
-        def on_message(self, record: Any) -> None:
-            if record.value['contents'] == 'two' and 'two' not in seen:
-                seen.append('two')
-                raise ZeroDivisionError
-            super().on_message(record)
-
-    seen: list[str] = []
-    for text in ['one', 'two', 'three']:
-        say('red', text)
-    service = Careless(topic, group_id='careless', offset='earliest')
-    with pytest.raises(ZeroDivisionError):
-        service.run(timeout=1.0)
-    assert (service.noted, committed(topic, 'careless')) == (['one'], 1)
-    assert service.run(timeout=1.0) == 2
-    assert (service.noted, committed(topic, 'careless')) == (['one', 'two', 'three'], 3)
-
-
-def test_what_was_not_acknowledged_is_not_committed(topic: str, say: Say) -> None:
-    """If a message that a record led to does not reach Kafka, run says so, and the record is done again."""
-    from kafka.future import Future
-
-    class Unlucky(Noting):
-        def on_message(self, record: Any) -> None:
-            super().on_message(record)
-            if len(self.noted) == 1:
-                self._promises.append(Future().failure(TimeoutError('nobody answered')))
-
-    say('red', 'hello')
-    service = Unlucky(topic, group_id='unlucky', offset='earliest')
-    with pytest.raises(DeliveryError, match=r'1 of 1 messages were not acknowledged.*Run it again'):
-        service.run(count=1)
-    assert service.run(count=1, timeout=5.0) == 1
-    assert service.noted == ['hello', 'hello']
-    assert committed(topic, 'unlucky') == 1
-
-
-def test_what_cannot_be_read_stops_no_service(topic: str, say: Say) -> None:
-    """A message that breaks the schema is passed by, and committed as done, wherever it stands."""
-    for number in range(2):
-        send_msg(topic, {'some': 'dict'}, block=True)
-        assert Noting(topic, group_id='notes', offset='earliest').run(timeout=0.3) == number
-        assert committed(topic, 'notes') == 2 * number + 1
-        say('red', 'hello')
-    assert Noting(topic, group_id='notes').run(timeout=0.3) == 1
-
-
-def test_a_count_is_exact(topic: str, say: Say) -> None:
-    """run(count=...) takes no record more; the next run goes on behind."""
-    for number in range(5):
-        say('red', str(number))
-    with Noting(topic, offset='earliest') as service:
-        assert service.run(count=2) == 2
-        assert service.noted == ['0', '1']
-        assert service.run(count=3) == 3
-    assert service.noted == list('01234')
-
-
-def test_stop_ends_a_service_after_the_record_it_is_at(topic: str, say: Say) -> None:
-    """stop() from another thread, or from the work itself; what comes behind is left for the next run."""
-
-    class Once(Noting):
-        def on_message(self, record: Any) -> None:
-            super().on_message(record)
-            self.stop()
-
-    for text in ['one', 'two']:
-        say('red', text)
-    with Once(topic, offset='earliest') as service:
-        assert [service.run(), service.run()] == [1, 1]
-        thread = threading.Thread(target=service.run, daemon=True)
-        thread.start()
-        service.stop()
-        thread.join(10)
-        assert not thread.is_alive()
-    assert service.noted == ['one', 'two']
-
-
-def test_ctrl_c_ends_a_service_and_keeps_what_was_done(topic: str, say: Say) -> None:
-    """Ctrl-C in the middle of the work: the record is finished and committed, run returns, Ctrl-C is Python's own again."""
-
-    class Pressed(Noting):
-        def on_message(self, record: Any) -> None:
-            os.kill(os.getpid(), signal.SIGINT)
-            super().on_message(record)
-
-    for text in ['one', 'two']:
-        say('red', text)
-    service = Pressed(topic, group_id='pressed', offset='earliest')
-    assert service.run() == 1
-    assert (service.noted, committed(topic, 'pressed')) == (['one'], 1)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-def test_a_service_without_work_says_so(topic: str, say: Say) -> None:
-    """A Service whose on_message is missing tells what to write."""
-    say('red', 'hello')
-    with pytest.raises(NotImplementedError, match=r'Give it a method on_message\(self, record\)'):
-        Service(topic, offset='earliest').run(count=1)
-
-
-def test_members_of_a_group_share_the_work(make_topic: MakeTopic) -> None:
-    """Two members of one group are given every message, each once, and each some."""
-    topic = make_topic(partitions=4)
-    members = [Noting(topic, group_id='shared', offset='earliest') for _ in range(2)]
-    threads = [threading.Thread(target=member.run, daemon=True) for member in members]
-    for thread in threads:
-        thread.start()
-    deadline = time.monotonic() + 30
-    while not all(member.places for member in members) or sum(len(member.places) for member in members) != 4:
-        assert time.monotonic() < deadline, [member.places for member in members]
-        time.sleep(0.05)
-    expected = [f'{number}' for number in range(40)]
-    for number in expected:
-        send_msg(topic, {'sender': f'sender {number}', 'contents': number}, block=True)
-    while sum(len(member.noted) for member in members) < 40 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    for member, thread in zip(members, threads, strict=True):
-        member.stop()
-        thread.join(10)
-    assert sorted(members[0].noted + members[1].noted, key=int) == expected
-    assert all(member.noted for member in members)
-
-
-def test_the_past_ends(topic: str, say: Say) -> None:
-    """read_back gives what is there now, and ends; of an empty topic, nothing."""
-    assert list(read_back(topic)) == []
-    for number in range(3):
-        say('red', str(number))
-    heard = []
-    for each in read_back(topic):
-        heard.append(each.value['contents'])
-        say('red', 'meanwhile')
-    assert heard == ['0', '1', '2']
-    assert [each.value['contents'] for each in read_back(topic, offset=-1)] == ['meanwhile']
-
-
-@pytest.mark.broker
-def test_a_service_outlives_a_broker_that_is_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The broker is killed while a durable service works, and comes back: it goes on, and every copy is made, once."""
-    with Broker() as own:
-        monkeypatch.setenv('KAFKA_BOOTSTRAP_SERVERS', own.bootstrap_servers)
-        service = Rekey('chat', 'copies', group_id='rekey')
-        service.open()
-        thread = threading.Thread(target=service.run, daemon=True)
-        thread.start()
-        for number in range(200):
-            send_msg('chat', {'sender': str(number % 7), 'contents': str(number)})
-            if number == 100:
-                flush()
-                own.kill()
-                own.restart()
-        flush(30.0)
-        deadline = time.monotonic() + 40
-        while len(records('copies')) < 200:
-            assert time.monotonic() < deadline, len(records('copies'))
-            assert thread.is_alive()
-            time.sleep(0.1)
-        service.stop()
-        thread.join(20)
-        service.close()
-        assert sorted(int(decode(each.value)['contents']) for each in records('copies')) == list(range(200))
-        close()
-
-
-def test_a_service_that_has_seen_nothing_yet_has_its_place(make_topic: MakeTopic, say: Say) -> None:
-    """A new durable service fixes where it is, partition by partition: what is said while it is down is its too, what was before is not."""
+@needs_chatlogs
+def test_trending_words_are_those_of_the_window(make_topic: MakeTopic) -> None:
+    """After two real days, whatever the order of partitions, the counts are those of the last window, counted from the log."""
     topic = make_topic(partitions=3)
-    for number in range(9):
-        send_msg(topic, {'sender': f'before {number}', 'contents': 'before'}, block=True)
-    service = Noting(topic, group_id=f'{topic}-quiet')
-    service.run(timeout=0.3)
-    for number in range(9):
-        send_msg(topic, {'sender': f'red {number}', 'contents': str(number)}, block=True)
-    with Noting(topic, group_id=f'{topic}-quiet') as other:
-        other.run(timeout=0.3)
-    service.run(timeout=0.3)
-    assert sorted(service.noted + other.noted) == [str(number) for number in range(9)]
+    assert replay(topic) == COUNT
+    log = records(topic)
+    newest = max(each.timestamp for each in log)
+    for window in (600.0, 3600.0):
+        counts = Counter(
+            word
+            for each in log
+            if each.timestamp / 1000 > newest / 1000 - window
+            for word in re.findall(r"[^\W\d_][\w']{3,}", decode(each.value)['contents'].lower())
+        )
+        trends = TrendingWords(topic, window=window, offset='earliest')
+        assert trends.run(timeout=1.0) == COUNT
+        assert dict(trends.top(100_000)) == counts
+        assert sum(counts.values()) > 100
+
+
+@needs_chatlogs
+def test_trending_words_survive_a_restart(topic: str) -> None:
+    """A durable one, stopped halfway and started anew with nothing in memory, counts what one that never stopped counts."""
+    replay(topic)
+    whole = TrendingWords(topic, window=3600.0, offset='earliest')
+    whole.run(timeout=1.0)
+    first = TrendingWords(topic, window=3600.0, group_id='trends', offset='earliest')
+    assert first.run(count=2000) == 2000
+    assert 0 < committed(topic, 'trends') < 2000
+    second = TrendingWords(topic, window=3600.0, group_id='trends', offset='earliest')
+    assert COUNT > second.run(timeout=1.0) > COUNT - 2000
+    assert dict(second.top(100_000)) == dict(whole.top(100_000)) != {}
+
+
+def test_a_window_slides_over_record_time() -> None:
+    """Words leave with the window, late ones count if they are in it, and no clock of a sender moves it into the future."""
+    trends = TrendingWords('human-messages', window=60.0, clock=lambda: 1000.0)
+    for text, at in [('first', 900.0), ('second', 950.0), ('third third', 955.0), ('late', 940.0), ('later', 880.0)]:
+        trends.on_message(record('red', text, timestamp=at))
+    assert trends.top() == [('third', 2), ('first', 1), ('second', 1), ('late', 1)]
+    trends.on_message(record('red', 'future', timestamp=5000.0))
+    assert trends.top() == [('third', 2), ('second', 1), ('future', 1)]
+
+
+@needs_chatlogs
+def test_presence_is_who_said_something_lately(make_topic: MakeTopic) -> None:
+    """After two real days, the table read back from its topic is who spoke within the time, and when last."""
+    topic, table = make_topic(partitions=3), f'{make_topic()}-presence'
+    replay(topic)
+    log = records(topic)
+    now = max(each.timestamp for each in log) / 1000
+    last = {each.key.decode(): each.timestamp / 1000 for each in sorted(log, key=lambda each: each.timestamp)}
+    expected = {sender: seen for sender, seen in last.items() if seen > now - 1800.0}
+    presence = Presence(topic, table, away=1800.0, group_id='presence', offset='earliest', clock=lambda: now)
+    assert presence.run(timeout=1.0) == COUNT
+    assert presence.who_is_here() == expected
+    assert 20 < len(expected) < len(last)
+    assert {sender: row['last_seen'] for sender, row in presence.rows().items()} == expected
+    tombstones = {each.key.decode() for each in records(table) if each.value is None}
+    assert tombstones >= set(last) - set(expected)
+    again = Presence(topic, table, away=1800.0, group_id='again', offset='earliest', clock=lambda: now)
+    assert again.run(timeout=1.0) == COUNT
+    assert again.who_is_here() == expected
+
+
+def test_presence_remembers_nothing_but_its_topic(topic: str, say: Say) -> None:
+    """Another instance, later, removes who went away while nobody looked; the topic is compacted."""
+    from kafka import KafkaAdminClient
+    from kafka.admin import ConfigResource, ConfigResourceType
+
+    import settings
+
+    now, table = time.time(), f'{topic}-presence'
+    for sender in ('red', 'blue'):
+        say(sender, 'hello', timestamp=now)
+    Presence(topic, table, group_id='presence', offset='earliest', clock=lambda: now).run(timeout=1.0)
+    later = Presence(topic, table, group_id='presence', offset='earliest', clock=lambda: now + 301.0)
+    say('red', 'still here', timestamp=now + 200.0)
+    assert later.run(count=1, timeout=10.0) == 1
+    assert later.who_is_here() == {'red': pytest.approx(now + 200.0, abs=0.002)}
+    assert list(later.rows()) == ['red']
+    with closing(KafkaAdminClient(**settings.client_options('admin'))) as admin:
+        found = str(admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, table)]))
+    assert 'compact' in found
+
+
+@needs_chatlogs
+def test_rekeying_puts_each_sender_into_order(make_topic: MakeTopic) -> None:
+    """Two real days, without keys and so all over the partitions, are whole copies in another topic: each sender on one, in order."""
+    topic, to = make_topic(partitions=1), make_topic(partitions=3)
+    for sender, contents in said():
+        send_msg(topic, {'sender': sender, 'contents': contents}, key=b'', headers=[('mood', b'good')])
+    assert Rekey(topic, to, group_id='rekey').run(timeout=1.0) == COUNT
+    copies = records(to)
+    places: dict[str, set[int]] = {}
+    spoken: dict[str, list[str]] = {}
+    for each in copies:
+        value = decode(each.value)
+        assert each.key.decode() == value['sender']
+        places.setdefault(value['sender'], set()).add(each.partition)
+        spoken.setdefault(value['sender'], []).append(value['contents'])
+    expected: dict[str, list[str]] = {}
+    for sender, contents in said():
+        expected.setdefault(sender, []).append(contents)
+    assert spoken == expected
+    assert {len(numbers) for numbers in places.values()} == {1}
+    assert set.union(*places.values()) == {0, 1, 2}
+    originals = {each.offset: each for each in records(topic)}
+    for each in copies:
+        headers = dict(each.headers)
+        original = originals[int(headers['because'].decode().split('/')[2])]
+        assert (each.timestamp, each.value, headers['mood']) == (original.timestamp, original.value, b'good')
+
+
+def test_a_copy_is_made_once(topic: str, say: Say, make_topic: MakeTopic) -> None:
+    """If Kafka lost the commit, the copies themselves say what was done: nothing doubles, nothing is missing."""
+    to = make_topic(partitions=2)
+    for number in range(6):
+        say(f'sender {number}', 'hello')
+    Rekey(topic, to, group_id='first').run(count=4)
+    assert causes(to) == {origin(each) for each in records(topic)[:4]}
+    assert Rekey(topic, to, group_id='second').run(timeout=1.0) == 6
+    assert sorted(each.key for each in records(to)) == sorted(each.key for each in records(topic))
+
+
+def test_what_has_no_sender_is_copied_too(topic: str, make_topic: MakeTopic) -> None:
+    """Any JSON may stand in a topic: what has no sender has no key."""
+    to = make_topic()
+    values: list[Any] = [{'some': 'dict'}, [1, 2], 'text', {'sender': 'red', 'extra': 1}]
+    for value in values:
+        send_msg(topic, value, block=True)
+    Rekey(topic, to).run(count=4)
+    assert [(each.key, decode(each.value)) for each in records(to)] == [
+        (None, values[0]),
+        (None, [1, 2]),
+        (None, 'text'),
+        (b'red', values[3]),
+    ]
+
+
+KILLED = """
+import sys
+from services import Rekey
+
+class Slow(Rekey):
+    def on_message(self, record):
+        super().on_message(record)
+        if record.offset == 2999:
+            for promise in self._promises[:2500]:
+                promise.get(timeout=30)
+            print('here', flush=True)
+            sys.stdin.readline()
+
+Slow(sys.argv[1], sys.argv[2]).run()
+"""
+
+
+@needs_chatlogs
+def test_copying_that_was_killed_doubles_nothing(topic: str, make_topic: MakeTopic) -> None:
+    """Killed with -9 when most copies were made and none committed, the next one makes the others: each original has one copy."""
+    to = make_topic(partitions=3)
+    replay(topic)
+    command = [sys.executable, '-c', KILLED, topic, to]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline().startswith('Slow reads')
+        assert process.stdout.readline() == 'here\n'
+        process.kill()
+    made = len(records(to))
+    assert 2500 <= made < COUNT
+    assert Rekey(topic, to, group_id='rekey').run(timeout=1.0) == COUNT
+    copies = records(to)
+    assert len(copies) == COUNT
+    assert len(causes(to)) == COUNT
+    assert Counter(each.value for each in copies) == Counter(each.value for each in records(topic))
+
+
+def test_members_that_share_a_room_agree_on_who_is_here(make_topic: MakeTopic) -> None:
+    """A member that gave a partition away removes nobody there, however old its own knowledge is; one that takes over goes on."""
+    topic, table = make_topic(partitions=2), f'{make_topic()}-presence'
+    clock = [time.time()]
+    options: dict[str, Any] = {'table': table, 'away': 60.0, 'group_id': 'presence', 'offset': 'earliest', 'clock': lambda: clock[0]}
+    members = [Presence(topic, **options) for _ in range(2)]
+    threads = [threading.Thread(target=member.run, daemon=True) for member in members]
+    deadline = time.monotonic() + 30
+
+    def wait(found: Callable[[], Any], expected: Any) -> None:
+        while found() != expected:
+            assert time.monotonic() < deadline, (found(), expected)
+            time.sleep(0.05)
+
+    def talk(who: list[str]) -> None:
+        for sender in who:
+            send_msg(topic, {'sender': sender, 'contents': 'hello'}, timestamp=clock[0], block=True)
+
+    threads[0].start()
+    people = [f'person {number}' for number in range(8)]
+    talk(people)
+    wait(members[0].who_is_here, dict.fromkeys(people, pytest.approx(clock[0], abs=0.002)))
+    threads[1].start()
+    wait(lambda: [len(member.places) for member in members], [1, 1])
+    (kept,) = {place.partition for place in members[0].places}
+    on_kept = {each.key.decode() for each in records(topic) if each.partition == kept}
+    assert 0 < len(on_kept) < 8
+    clock[0] += 61.0
+    given = [person for person in people if person not in on_kept]
+    talk(given)
+    wait(lambda: set(given) & members[1].who_is_here().keys(), set(given))
+    talk(sorted(on_kept))
+    wait(lambda: members[0].who_is_here().keys(), set(people))
+    members[0].stop()
+    threads[0].join(10)
+    assert members[0].who_is_here().keys() == set(people)
+    wait(lambda: len(members[1].places), 2)
+    clock[0] += 61.0
+    talk(people[:4])
+    wait(lambda: members[1].rows().keys(), set(people[:4]))
+    members[1].stop()
+    threads[1].join(10)

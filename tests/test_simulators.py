@@ -14,7 +14,7 @@ import simulators
 from errors import MessageError
 from schemas import decode
 from simulators import CrowdSimulator, MsgChoiceSimulator, MsgSimulator, NonsenseSimulator, SpamSimulator
-from tests.logread import records, values
+from tests.support.logread import records, values
 
 ROOT = Path(__file__).parents[1]
 

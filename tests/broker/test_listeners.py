@@ -1,0 +1,153 @@
+"""A secure broker: each listener lets in who shows what it asks for, and nobody else; who is in may do what he has rights to."""
+
+import json
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka.errors import TopicAuthorizationFailedError
+
+import settings
+from broker import Broker, jvm, listeners, storage, users
+from errors import BrokerError
+from tests.support.brokers import options, read, send
+
+pytestmark = pytest.mark.broker
+NAMED = [name for name in listeners.SECURE if name != 'tls']
+
+
+@pytest.fixture(scope='module')
+def secure() -> Iterator[Broker]:
+    """One broker with all listeners."""
+    with Broker(secure=True) as kafka:
+        yield kafka
+
+
+def _without_name_check(name: str) -> dict[str, bool]:
+    return {'ssl_check_hostname': False} if name == 'wrong-name' else {}
+
+
+@pytest.mark.parametrize('name', listeners.SECURE)
+def test_each_listener_lets_the_teacher_in(secure: Broker, name: str) -> None:
+    """With what env() says, one sends and reads in a group at every listener."""
+    environment = secure.env(name)
+    send(environment, f'topic-{name}', b'x', **_without_name_check(name))
+    assert read(environment, f'topic-{name}', 1, group_id=f'group-{name}', **_without_name_check(name)) == [b'x']
+
+
+@pytest.mark.parametrize('name', NAMED)
+def test_the_visitor_gets_in_and_has_no_rights(secure: Broker, name: str) -> None:
+    """The visitor is known at every listener that asks for a name, and denied the topic."""
+    send(secure.env(), f'topic-{name}', b'x')
+    with pytest.raises(TopicAuthorizationFailedError):
+        send(secure.env(name, user='visitor'), f'topic-{name}', b'x', **_without_name_check(name))
+
+
+KNOCK = """
+import json, sys, warnings
+warnings.simplefilter('ignore')
+import kafka
+try:
+    kafka.KafkaProducer(**json.loads(sys.argv[1]), bootstrap_timeout_ms=1500)
+except kafka.errors.KafkaError:
+    print('refused')
+"""
+
+
+def _refused(environment: dict[str, str]) -> bool:
+    """Knock in a process of its own: a kafka-python client that does not get in leaves sockets open."""
+    run = subprocess.run([sys.executable, '-c', KNOCK, json.dumps(options(environment))], capture_output=True, text=True, timeout=30)
+    return run.stdout == 'refused\n'
+
+
+@pytest.mark.parametrize('name', ['scram512', 'scram256', 'plain', 'sasl-plaintext'])
+def test_a_wrong_password_does_not_get_in(secure: Broker, name: str) -> None:
+    """A wrong password is refused at every listener that asks for one."""
+    assert not _refused(secure.env(name))
+    assert _refused({**secure.env(name), 'KAFKA_SASL_PLAIN_PASSWORD': 'wrong'})
+
+
+@pytest.mark.parametrize('name', ['mtls', 'wrong-name'])
+def test_without_a_certificate_one_does_not_get_in(secure: Broker, name: str) -> None:
+    """Mutual TLS wants the client's own certificate."""
+    environment = secure.env(name)
+    del environment['KAFKA_SSL_CERTFILE'], environment['KAFKA_SSL_KEYFILE']
+    assert _refused(environment)
+
+
+def test_another_authority_or_another_name_is_not_trusted(secure: Broker, tmp_path: Path) -> None:
+    """A client that trusts another authority, or checks the name where it is wrong, does not go in."""
+    other = users.make(tmp_path / 'other')
+    assert _refused({**secure.env('tls'), 'KAFKA_SSL_CAFILE': str(other.ca)})
+    assert _refused(secure.env('wrong-name'))
+
+
+def test_the_heroku_shape_works_as_it_stands(secure: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Heroku's variables, PEM texts and a certificate without the name, go through our own settings."""
+    for name, value in secure.env('heroku').items():
+        monkeypatch.setenv(name, value)
+    found = settings.client_options('producer')
+    assert 'kafka+ssl' not in str(found['bootstrap_servers'])
+    send({}, 'heroku', b'x', **{name: value for name, value in found.items() if name != 'max_block_ms'})
+
+
+def test_passwords_are_not_shown(secure: Broker) -> None:
+    """No password in a repr, a log or a file that others can read."""
+    assert secure.passes
+    passwords = list(secure.passes.passwords.values())
+    shown = repr(secure) + repr(secure.passes) + secure.log().read_text()
+    assert not [password for password in passwords if password in shown]
+    files = [path for path in secure.passes.folder.iterdir() if path.is_file()]
+    assert files
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+def test_passwords_are_in_no_list_of_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who looks at the processes of this machine while a secure broker is made sees no password, nor a file that all can read."""
+    run, seen = subprocess.run, []
+
+    def look(command: list[str], **options: Any) -> Any:
+        files = [path for path in Path(options['cwd']).iterdir() if path.is_file()]
+        seen.append((' '.join(command), [stat.S_IMODE(path.stat().st_mode) for path in files]))
+        return run(command, **options)
+
+    monkeypatch.setattr(subprocess, 'run', look)
+    made = storage.prepare(tmp_path / 'data', jvm.install(storage.make_template), [1], secure=True)
+    ((command, modes),) = seen
+    assert made
+    assert 'password' not in command
+    assert not [password for password in made.passwords.values() if password in command]
+    assert modes == [0o600, 0o600]
+
+
+@pytest.mark.parametrize(('listener', 'user'), [('nowhere', 'teacher'), ('plain', 'nobody')])
+def test_what_is_not_there_is_told(secure: Broker, listener: str, user: str) -> None:
+    """A listener or user that is not there is an error that names those that are."""
+    with pytest.raises(BrokerError, match=r'(nowhere|nobody).*Say one of'):
+        secure.env(listener, user)
+
+
+def test_users_are_kept_with_the_data(tmp_path: Path) -> None:
+    """A secure broker that is started again on its data has the same users; without its passwords file the folder is damaged."""
+    with Broker(secure=True, data=tmp_path) as kafka:
+        assert kafka.passes
+        first, folder = kafka.passes.passwords, kafka.passes.folder
+        send(kafka.env(), 'kept', b'x')
+    with Broker(secure=True, data=tmp_path) as kafka:
+        assert kafka.passes
+        assert kafka.passes.passwords == first
+        assert read(kafka.env(), 'kept', 1) == [b'x']
+    (folder / 'passwords.json').unlink()
+    with pytest.raises(BrokerError, match=r'damaged.*Move it away'):
+        Broker(secure=True, data=tmp_path).start()
+
+
+def test_an_open_broker_needs_its_address_only() -> None:
+    """Without secure=True, the settings are the address alone."""
+    with Broker() as kafka:
+        assert kafka.env() == {'KAFKA_BOOTSTRAP_SERVERS': kafka.bootstrap_servers}
+        assert list(options(kafka.env())) == ['bootstrap_servers']

@@ -1,0 +1,250 @@
+"""The room in a real browser, against a real Kafka.
+
+``ROOM_PICTURES=docs python -m pytest tests/room/test_page.py`` keeps the screenshots: ``docs/room.png`` is the README's.
+"""
+
+import contextlib
+import re
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+import pytest
+from kafka import TopicPartition
+
+from broker import Broker
+from consumer import get_consumer
+from producer import flush, get_producer, send_msg
+from tests.support.brokers import ROOT, eventually, gone
+from tests.support.rooms import ALERTS, TALK, Browser, address, kafka_here, settings_here, two  # noqa: F401 - fixtures
+
+# ruff: noqa: F811 - fixtures again
+pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.slow]
+
+
+def test_two_browsers_and_a_prompt_talk_to_each_other(two: tuple[Browser, Browser]) -> None:
+    """What one browser says, the other one and a Python prompt see; what the prompt sends, both browsers see."""
+    one, other = two
+    lines = 'from consumer import get_consumer; from producer import send_msg; c = get_consumer("human-messages"); print("ready")\n'
+    lines += 'print(next(c).value["contents"]); send_msg("human-messages", {"sender": "prompt", "contents": "I am here too"}, block=True)\n'
+    prompt = subprocess.Popen(
+        [sys.executable, '-u', '-W', 'ignore', '-i'],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert prompt.stdin
+        assert prompt.stdout
+        prompt.stdin.write(lines)
+        prompt.stdin.flush()
+        assert prompt.stdout.readline() == 'ready\n'
+        one.say('is anybody here?')
+        assert prompt.stdout.readline() == 'is anybody here?\n'
+        for browser in two:
+            browser.sees('is anybody here?')
+            browser.sees('I am here too')
+        other.say('so am I')
+        one.sees('so am I')
+    finally:
+        prompt.kill()
+        prompt.communicate()
+
+
+def test_markup_stays_text(two: tuple[Browser, Browser]) -> None:
+    """HTML, scripts and terminal escapes in senders, contents, keys and headers are shown as they were typed, and never run."""
+    one, _ = two
+    one.say('<b>bold</b>')
+    one.sees('<b>bold</b>')
+    nasty = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>{{1+1}}\x1b[31m\u202e'
+    sent = send_msg(TALK, {'sender': f'eve{nasty}'[:70], 'contents': nasty}, key=nasty, headers=[(nasty, nasty.encode())], block=True)
+    send_msg(ALERTS, {'alert_type': nasty, 'alert_message': nasty, 'triggered_by': {'sender': nasty, 'contents': nasty}}, block=True)
+    shown = '<script>window.pwned=1</script>{{1+1}}\\x1b[31m\\u202e'
+    one.sees(shown)
+    one.sees(shown, '.alert')
+    one.sees('<img src=x', '.topics')
+    place = sent.get(timeout=5)
+    one.js('[...document.querySelectorAll(".bubble")].find(e => e.textContent.includes("{{1+1}}")).click()')
+    one.sees(str(place.offset), '.pair-offset')
+    one.sees('<img src=x', '.pair-headers')
+    assert one.js('return window.pwned === undefined && !document.querySelector("img[src=x], .chat b, .chat script")')
+    one.click('.glass button')
+
+
+def test_one_message_is_looked_at(two: tuple[Browser, Browser]) -> None:
+    """A click shows where a record stands and its bytes; one that cannot be read is shown as such, with why."""
+    one, _ = two
+    sent = get_producer().send(TALK, b'\xff{"half', b'key-7', [('trace', b'42')]).get(timeout=10)
+    one.sees('malformed')
+    one.js('[...document.querySelectorAll(".bubble.malformed")].at(-1).click()')
+    one.sees('ff 7b 22 68 61 6c 66', '.pair-bytes')
+    found = {name: one.texts(f'.pair-{name}')[0] for name in ('topic', 'partition', 'offset', 'key', 'headers', 'read-as')}
+    assert found['topic'] == TALK
+    assert (found['partition'], found['offset']) == (str(sent.partition), str(sent.offset))
+    assert found['key'] == "b'key-7'"
+    assert found['headers'] == "trace: b'42'"
+    assert found['read-as'].startswith('no HumanMessage: ')
+    one.click('.glass button')
+
+
+def test_the_last_messages_are_there_on_opening_and_all_on_demand(two: tuple[Browser, Browser]) -> None:
+    """A browser that comes late sees the last 200 messages; those before them it can have read again, from the first."""
+    _, other = two
+    for number in range(450):
+        send_msg(TALK, {'sender': f's{number % 5}', 'contents': f'message {number} of many'})
+    flush()
+    other.sees('message 449 of many')
+    other.driver.refresh()
+    other.sees('message 449 of many')
+    assert len(other.texts('.bubble')) == 200
+    assert not any('is anybody here?' in each for each in other.texts('.bubble'))
+    other.click('.replay')
+    other.sees('from the beginning', '.sampling')
+    other.sees('is anybody here?')
+    other.sees('message 0 of many')
+    other.sees('again from the beginning', '.q-notification')
+    send_msg(TALK, {'sender': 'red', 'contents': 'after the replay'}, block=True)
+    other.sees('after the replay')
+    assert sum('message 0 of many' in each for each in other.texts('.bubble')) == 1
+    other.click('.replay')
+    send_msg(TALK, {'sender': 'red', 'contents': 'live again'}, block=True)
+    other.sees('live again')
+    eventually(lambda: len(other.texts('.bubble')) == 200)
+
+
+def test_who_is_too_quick_is_told(two: tuple[Browser, Browser]) -> None:
+    """A visitor who sends more than five messages in five seconds is told so, and what was typed stays."""
+    one, other = two
+    for number in range(8):
+        one.say(f'quick {number}')
+    one.sees('Slowly', '.q-notification')
+    assert 'quick' in one.js('return document.querySelector(".text input").value')
+    one.js('document.querySelector(".text input").value = ""; document.querySelector(".text input").dispatchEvent(new Event("input"))')
+    assert sum('quick' in each for each in other.texts('.bubble')) <= 5
+
+
+def test_a_rebalance_is_seen_within_two_seconds(two: tuple[Browser, Browser]) -> None:
+    """When a second member has joined a group, the page shows who reads what now; so it does when it has left."""
+    one, _ = two
+    one.turn_to('The log')
+    ending = threading.Event()
+
+    def read(consumer: Any) -> None:
+        while not ending.is_set():
+            consumer.poll(timeout_ms=100)
+
+    with contextlib.closing(get_consumer(TALK, group_id='readers')) as first:
+        thread = threading.Thread(target=read, args=(first,))
+        thread.start()
+        try:
+            one.sees('readers', '.groups')
+            with contextlib.closing(get_consumer(TALK, group_id='readers')) as second:
+                eventually(lambda: (second.poll(timeout_ms=50), second.assignment())[1])
+                began = time.monotonic()
+                eventually(lambda: one.texts('.rebalances')[0].split('\n')[0].count(' reads ') == 2)
+                assert time.monotonic() - began < 2.0
+                assert len({each for each in one.texts('.groups td:nth-child(3)') if '#' in each}) == 2
+            eventually(lambda: 'readers' in (last := one.texts('.rebalances')[0].split('\n')[0]) and last.count(' reads ') == 1)
+        finally:
+            ending.set()
+            thread.join()
+
+
+def test_what_the_teacher_starts_is_seen_and_stops(two: tuple[Browser, Browser]) -> None:
+    """A simulator, a spammer and a throttling service start as processes of their own; the alert appears, the message is marked."""
+    one, other = two
+    one.turn_to('Teach')
+    eventually(lambda: len(one.texts('.teach')) == 4)
+    assert any('NonsenseSimulator(' in each and '.simulate()' in each for each in one.texts('.facts .code'))
+    for button in (0, 2, 1):
+        one.click('.teach', button)
+    other.sees('throttled: spammer', '.alert')
+    other.sees('throttled', '.bubble.marked')
+    other.sees('spammer', '.bubble.marked')
+    pids = [int(found[1]) for text in one.texts('.facts .dim') if (found := re.search(r'process (\d+)', text))]
+    assert len(pids) == 3
+    one.click('.teach', 1)
+    one.turn_to('The log')
+    one.sees('throttle', '.groups')
+    send_msg(TALK, {'sender': 'anna', 'contents': 'What was that?'}, block=True)
+    one.say('Kafka is a log: look at the offsets grow')
+    one.sees('look at the offsets grow')
+    one.picture('room.png')
+    one.click('.contrast')
+    one.turn_to('Plots')
+    eventually(lambda: one.js('return document.querySelectorAll(".plot canvas").length') == 3)
+    eventually(lambda: one.js('return document.body.classList.contains("body--dark")'))
+    one.picture('room-dark.png')
+    one.click('.contrast')
+    one.turn_to('Teach')
+    for button in (0, 2):
+        one.click('.teach', button)
+    eventually(lambda: all(map(gone, pids)))
+    eventually(lambda: one.texts('.teach .q-btn__content') == ['Start'] * 4)
+
+
+def test_a_phone_is_wide_enough(two: tuple[Browser, Browser]) -> None:
+    """On a narrow screen nothing sticks out, and one can talk."""
+    _, phone = two
+    small = {'width': 390, 'height': 844, 'deviceScaleFactor': 1, 'mobile': True}
+    phone.driver.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', small)
+    try:
+        phone.driver.refresh()
+        eventually(lambda: phone.js('return document.querySelector(".name input")?.value'))
+        phone.say('hello from the train')
+        phone.sees('hello from the train')
+        assert phone.js('return document.documentElement.scrollWidth') <= 390
+        assert 0 < phone.js('return document.querySelector(".send").getBoundingClientRect().bottom') <= 844
+        phone.picture('room-phone.png')
+    finally:
+        phone.driver.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
+
+
+def test_two_thousand_messages_a_second_are_counted_and_a_sample_is_drawn(two: tuple[Browser, Browser]) -> None:
+    """Under load nothing is lost from the count, the newest bubble is hardly older than a second, and the page does not grow."""
+    one, _ = two
+    eventually(lambda: _counted(one) == _sent())  # what was sent before is counted too
+    began, lateness = time.monotonic(), []
+    for number in range(10_000):
+        send_msg(TALK, {'sender': f'crowd {number % 20}', 'contents': f'{time.time():.3f} {number}'})
+        if number % 100 == 99:
+            time.sleep(max(0.0, began + (number + 1) / 2000 - time.monotonic()))
+        if number % 1000 == 999 and number > 2000:
+            shown = one.texts('.bubble .q-message-text')
+            lateness.append(time.time() - float(re.match(r'\d+\.\d+', shown[-1])[0]))  # type: ignore[index]
+    flush()
+    eventually(lambda: _counted(one) == _sent())
+    assert sorted(lateness)[len(lateness) // 2] < 1.0, lateness
+    assert len(one.texts('.bubble')) <= 200
+    assert 'not drawn, all counted' in one.texts('.sampling')[0]
+    eventually(lambda: re.search(r' 99\d\d\d\d:', one.texts('.bubble .q-message-text')[-1]))
+
+
+def _sent() -> int:
+    with contextlib.closing(get_consumer(TALK)) as consumer:
+        return sum(consumer.end_offsets([TopicPartition(TALK, number) for number in range(3)]).values())
+
+
+def _counted(browser: Browser) -> int:
+    return int(browser.texts('.counts')[0].split()[0].replace(',', ''))
+
+
+def test_a_broker_restart_is_survived(two: tuple[Browser, Browser], kafka_here: Broker) -> None:
+    """While Kafka is away the page says so, and keeps what is typed; when it is back, everything goes on by itself."""
+    one, other = two
+    kafka_here.kill(1)
+    one.sees('Kafka is lost', '.state')
+    one.sees('tried again by itself', '.lost')
+    one.say('into the void')
+    one.sees('Not sent', '.q-notification')
+    assert one.js('return document.querySelector(".text input").value') == 'into the void'
+    kafka_here.restart(1)
+    one.sees('live', '.state')
+    eventually(lambda: 'live' in other.texts('.state')[0])
+    one.say(' and back')
+    other.sees('into the void and back')
+    one.sees('into the void and back')
