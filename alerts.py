@@ -19,10 +19,28 @@ from schemas import Alert, HumanMessage, encode, printable
 
 __all__ = ['AlertService', 'OffensiveContentAlertService', 'ThrottlingAlertService']
 
-WORDS = ('arse', 'bastard', 'bollocks', 'bullshit', 'crap', 'damn', 'damned', 'fuck', 'fucking', 'idiot', 'moron', 'piss', 'shit', 'wanker')
+WORDS = (
+    'arse',
+    'bastard',
+    'bollocks',
+    'bullshit',
+    'crap',
+    'damn',
+    'damned',
+    'fuck',
+    'fucking',
+    'idiot',
+    'moron',
+    'piss',
+    'shit',
+    'wanker',
+)
 
 
-LONGEST, SHORT = 100_000, 1000  # bytes of an alert that is whole; characters of each text of one that is cut
+LONGEST, SHORT = (
+    100_000,
+    1000,
+)  # bytes of an alert that is whole; characters of each text of one that is cut
 
 
 class AlertService:
@@ -60,7 +78,9 @@ class AlertService:
         clock: Callable[[], float] = time.time,
     ) -> None:
         if monitor_topic == alert_topic:
-            raise MessageError(f'{monitor_topic!r} is monitored and alerted to: the service would answer itself. Name two topics.')
+            raise MessageError(
+                f'{monitor_topic!r} is monitored and alerted to: the service would answer itself. Name two topics.'
+            )
         self.monitor_topic = monitor_topic
         self.alert_topic = alert_topic
         self.group_id = group_id
@@ -84,7 +104,9 @@ class AlertService:
             message: the record: ``message.value['sender']``, ``message.value['contents']``; ``self.now`` is its time in seconds, which
                 never goes back within a partition, whatever the sender's clock says.
         """
-        raise NotImplementedError(f'{type(self).__name__} needs a process_message(self, message) that calls self.emit_alert(message).')
+        raise NotImplementedError(
+            f'{type(self).__name__} needs a process_message(self, message) that calls self.emit_alert(message).'
+        )
 
     def get_alert_message(self, message: Any) -> str:
         """The alert in words."""
@@ -95,13 +117,27 @@ class AlertService:
 
         An alert of more than 100 kB might not fit into its topic: then its texts are cut to their first 1,000 characters.
         """
-        alert = Alert(alert_type=self.alert_type, alert_message=self.get_alert_message(message), triggered_by=message.value)
+        alert = Alert(
+            alert_type=self.alert_type,
+            alert_message=self.get_alert_message(message),
+            triggered_by=message.value,
+        )
         if len(encode(alert)) > LONGEST:
-            by = HumanMessage(sender=message.value['sender'][:SHORT], contents=message.value['contents'][:SHORT])
-            alert = Alert(alert_type=self.alert_type, alert_message=alert['alert_message'][:SHORT], triggered_by=by)
-        headers = [('triggered-by', f'{message.topic}/{message.partition}/{message.offset}'.encode())]
+            by = HumanMessage(
+                sender=message.value['sender'][:SHORT], contents=message.value['contents'][:SHORT]
+            )
+            alert = Alert(
+                alert_type=self.alert_type,
+                alert_message=alert['alert_message'][:SHORT],
+                triggered_by=by,
+            )
+        headers = [
+            ('triggered-by', f'{message.topic}/{message.partition}/{message.offset}'.encode())
+        ]
         if self._loop is None:
-            raise MessageError('emit_alert() works while monitor() runs. Call it from process_message(self, message).')
+            raise MessageError(
+                'emit_alert() works while monitor() runs. Call it from process_message(self, message).'
+            )
         self._loop.emit(alert, alert['triggered_by']['sender'], headers)
 
     def tell(self, alert: Alert) -> None:
@@ -121,9 +157,14 @@ class AlertService:
         self._print = print_msgs
         with CtrlC() as ctrl_c:
             try:
-                self._loop = exactly_once.View(self) if self.group_id is None else exactly_once.Group(self)
+                self._loop = (
+                    exactly_once.View(self) if self.group_id is None else exactly_once.Group(self)
+                )
                 if print_msgs:
-                    print(f'{type(self).__name__} watches {self.monitor_topic!r} until Ctrl-C.', flush=True)
+                    print(
+                        f'{type(self).__name__} watches {self.monitor_topic!r} until Ctrl-C.',
+                        flush=True,
+                    )
                 while not self._stopped.is_set():
                     with ctrl_c.held():
                         self._loop.step()

@@ -52,7 +52,12 @@ class AnswerBot(Service):
     """
 
     def __init__(
-        self, topic: str, answers: dict[str, str] | None = None, sender: str = 'bot', group_id: str | None = None, offset: Any = 'latest'
+        self,
+        topic: str,
+        answers: dict[str, str] | None = None,
+        sender: str = 'bot',
+        group_id: str | None = None,
+        offset: Any = 'latest',
     ) -> None:
         super().__init__(topic, group_id, offset)
         self.answers, self.sender = answers or {}, sender
@@ -70,12 +75,22 @@ class AnswerBot(Service):
 
     def on_message(self, record: Any) -> None:
         """Answer a person's message once."""
-        if is_from_bot(record) or record.value['sender'] == self.sender or origin(record) in self._answered:
+        if (
+            is_from_bot(record)
+            or record.value['sender'] == self.sender
+            or origin(record) in self._answered
+        ):
             return
         contents = self.answer(record.value)
         if contents is not None:
             value = {'sender': self.sender, 'contents': contents}
-            self.send(self.topic, value, because=record, schema=HumanMessage, headers=[(SIGNATURE, self.sender.encode())])
+            self.send(
+                self.topic,
+                value,
+                because=record,
+                schema=HumanMessage,
+                headers=[(SIGNATURE, self.sender.encode())],
+            )
 
 
 class RoomTalker(AnswerBot):
@@ -96,7 +111,14 @@ class RoomTalker(AnswerBot):
     'the cat sat'
     """
 
-    def __init__(self, topic: str, every: int = 10, sender: str = 'parrot', seed: int | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        topic: str,
+        every: int = 10,
+        sender: str = 'parrot',
+        seed: int | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(topic, sender=sender, **options)
         if every < 1:
             raise MessageError(f'{every=}: it speaks after so many messages, 1 or more.')

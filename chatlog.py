@@ -69,15 +69,21 @@ class ChatLog:
     Said(elapsed=60.0, sender='bob', contents='hi alice')
     """
 
-    def __init__(self, path: str | os.PathLike[str], format: str | None = None, pause: float = 1.0) -> None:  # noqa: A002
+    def __init__(
+        self, path: str | os.PathLike[str], format: str | None = None, pause: float = 1.0
+    ) -> None:  # noqa: A002
         self.path = Path(path)
         self.format = format or ENDINGS.get(self.path.suffix.lower(), 'irc')
         self.pause = pause
         self.skipped = 0
         if self.format not in FORMATS:
-            raise MessageError(f'{format!r} is no format of a chat log. Give format= one of {", ".join(map(repr, FORMATS))}.')
+            raise MessageError(
+                f'{format!r} is no format of a chat log. Give format= one of {", ".join(map(repr, FORMATS))}.'
+            )
         if not self.path.is_file():
-            raise MessageError(f'{str(path)!r} is not a file. Give the path of a chat log, seen from {Path.cwd()}.')
+            raise MessageError(
+                f'{str(path)!r} is not a file. Give the path of a chat log, seen from {Path.cwd()}.'
+            )
 
     def __iter__(self) -> Iterator[Said]:
         """The messages in the log's order.
@@ -102,9 +108,13 @@ class ChatLog:
                     found = True
                     yield Said(elapsed, sender, contents)
         except (OSError, csv.Error) as error:
-            raise MessageError(f'The chat log {str(self.path)!r} cannot be read: {error}. Give the path of a readable one.') from error
+            raise MessageError(
+                f'The chat log {str(self.path)!r} cannot be read: {error}. Give the path of a readable one.'
+            ) from error
         if self.skipped and not found:
-            raise MessageError(f'None of the {self.skipped} lines of {str(self.path)!r} reads as {self.format!r}. Try another format=.')
+            raise MessageError(
+                f'None of the {self.skipped} lines of {str(self.path)!r} reads as {self.format!r}. Try another format=.'
+            )
 
     def play(self, start: float, speed: float = 1.0) -> Iterator[Cue]:
         """The messages as a replay's cues, with the log's own spacing in the timestamps, whatever the speed.
@@ -149,14 +159,20 @@ def _irc(file: TextIO) -> Iterator[Line | None]:
 def _jsonl(file: TextIO) -> Iterator[Line | None]:
     for line in file:
         value = decode(line.encode(), _Json)
-        yield None if isinstance(value, Malformed) else _line(value['sender'], value['contents'], value.get('timestamp'))
+        yield (
+            None
+            if isinstance(value, Malformed)
+            else _line(value['sender'], value['contents'], value.get('timestamp'))
+        )
 
 
 def _csv(file: TextIO) -> Iterator[Line | None]:
     rows = csv.reader(file)
     columns = next(rows, [])
     if not {'sender', 'contents'}.issubset(columns):
-        raise MessageError(f'The CSV begins with {columns}. Its first line must name the columns: sender,contents,timestamp.')
+        raise MessageError(
+            f'The CSV begins with {columns}. Its first line must name the columns: sender,contents,timestamp.'
+        )
     while True:
         try:
             row = dict(zip(columns, next(rows), strict=False))
@@ -175,7 +191,11 @@ def _line(sender: str | None, contents: str | None, timestamp: float | str | Non
     if sender is None or contents is None:
         return None
     try:
-        return sender, contents, None if timestamp is None or timestamp == '' else _seconds(timestamp)
+        return (
+            sender,
+            contents,
+            None if timestamp is None or timestamp == '' else _seconds(timestamp),
+        )
     except (ValueError, OverflowError):
         return None
 

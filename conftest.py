@@ -38,7 +38,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Decide where Kafka comes from, before anything changes the environment."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job; the prompts of the README would inherit it
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # a shell's background job; the prompts of the README would inherit it
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[CHOICE] = testkafka.choose(config.getoption('--kafka'), os.environ)
     config.stash[NOTES] = []
@@ -50,7 +52,9 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f'kafka: {choice.missing or choice.why}'
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
     """What came otherwise than the header said."""
     for note in config.stash[NOTES]:
         terminalreporter.section('kafka')
@@ -103,7 +107,10 @@ def make_topic(kafka: Kafka) -> MakeTopic:
         name = f'test-{secrets.token_hex(6)}'
         admin = KafkaAdminClient(**settings.client_options('admin'))
         try:
-            admin.create_topics({settings.topic_name(name): {'num_partitions': partitions, 'configs': config}}, wait_for_metadata=True)
+            admin.create_topics(
+                {settings.topic_name(name): {'num_partitions': partitions, 'configs': config}},
+                wait_for_metadata=True,
+            )
         finally:
             admin.close()
         return name

@@ -79,16 +79,26 @@ def get_consumer(
     return made
 
 
-def _check(topics: tuple[str, ...], offset: Any, timeout: Any, group_id: Any, dead_letter_topic: Any) -> None:
+def _check(
+    topics: tuple[str, ...], offset: Any, timeout: Any, group_id: Any, dead_letter_topic: Any
+) -> None:
     if not topics:
         raise MessageError("get_consumer() needs a topic: get_consumer('human-messages').")
     for topic in (*topics, dead_letter_topic) if dead_letter_topic is not None else topics:
         send_errors.check_topic(topic)
     if dead_letter_topic in topics:
-        raise MessageError(f'{dead_letter_topic!r} is read and takes the dead letters: each would be read again for ever. Name another.')
-    if group_id is not None and not (isinstance(group_id, str) and group_id and group_id.isprintable()):
-        raise MessageError(f"group_id={group_id!r} is no name of a group. Use text, such as 'throttle', or None.")
-    if isinstance(offset, bool) or (not isinstance(offset, int | datetime.datetime) and offset not in ('latest', 'earliest')):
+        raise MessageError(
+            f'{dead_letter_topic!r} is read and takes the dead letters: each would be read again for ever. Name another.'
+        )
+    if group_id is not None and not (
+        isinstance(group_id, str) and group_id and group_id.isprintable()
+    ):
+        raise MessageError(
+            f"group_id={group_id!r} is no name of a group. Use text, such as 'throttle', or None."
+        )
+    if isinstance(offset, bool) or (
+        not isinstance(offset, int | datetime.datetime) and offset not in ('latest', 'earliest')
+    ):
         raise MessageError(
             f"offset={offset!r} is no place in a log. Use 'latest', 'earliest', a datetime, or a number (-10: the last ten)."
         )
@@ -96,6 +106,10 @@ def _check(topics: tuple[str, ...], offset: Any, timeout: Any, group_id: Any, de
         try:
             offset.timestamp()
         except (ValueError, OverflowError, OSError) as error:
-            raise MessageError(f'offset={offset!r} is no time that this system knows ({error}). Use one after 1970.') from error
+            raise MessageError(
+                f'offset={offset!r} is no time that this system knows ({error}). Use one after 1970.'
+            ) from error
     if timeout is not None and not (isinstance(timeout, int | float) and timeout >= 0):
-        raise MessageError(f'timeout={timeout!r} is no time. Give seconds, such as 5.0, or None to wait for ever.')
+        raise MessageError(
+            f'timeout={timeout!r} is no time. Give seconds, such as 5.0, or None to wait for ever.'
+        )

@@ -64,7 +64,8 @@ def letter(topic: str, record: Any) -> dict[str, Any]:
         else record.key
         if record.key is not None or bad.data is not None
         else b'',
-        'headers': headers + [(HEADER + name, str(value).encode()) for name, value in origin.items()],
+        'headers': headers
+        + [(HEADER + name, str(value).encode()) for name, value in origin.items()],
         'timestamp_ms': max(record.timestamp, 0),
     }
 
@@ -79,7 +80,9 @@ def forward(topic: str, record: Any, timeout: float = 10.0) -> None:
         send_raw(**letter(topic, record)).get(timeout=timeout)
     except kafka.errors.KafkaError as error:
         place = f'{record.topic}, partition {record.partition}, offset {record.offset}'
-        raise DeliveryError(f'The dead letter from {place} did not reach {topic!r} ({error}). Read on from there later.') from error
+        raise DeliveryError(
+            f'The dead letter from {place} did not reach {topic!r} ({error}). Read on from there later.'
+        ) from error
 
 
 def redrive(dead_letter_topic: str, *, group_id: str = 'redrive', timeout: float = 3.0) -> int:
@@ -99,12 +102,16 @@ def redrive(dead_letter_topic: str, *, group_id: str = 'redrive', timeout: float
     """
     check_topic(dead_letter_topic)
     name, group = settings.topic_name(dead_letter_topic), settings.group_name(group_id)
-    options = settings.client_options('consumer', group_id=group, auto_offset_reset='earliest', enable_auto_commit=False)
+    options = settings.client_options(
+        'consumer', group_id=group, auto_offset_reset='earliest', enable_auto_commit=False
+    )
     diagnosis.require_listener(options)
     consumer = kafka.KafkaConsumer(**options)
     try:
         if name not in consumer.topics():
-            raise AccessError(f'There is no topic {name!r}. Name the one that dead_letter_topic= named.')
+            raise AccessError(
+                f'There is no topic {name!r}. Name the one that dead_letter_topic= named.'
+            )
         consumer.subscribe([name])
         return sum(1 for _ in _redriven(consumer, name, timeout))
     finally:
@@ -113,7 +120,9 @@ def redrive(dead_letter_topic: str, *, group_id: str = 'redrive', timeout: float
 
 def _redriven(consumer: Any, name: str, timeout: float) -> Iterator[Any]:
     """The letters that were there at the start, each once it is sent: what a reader forwards again meanwhile is not sent in circles."""
-    ends = consumer.end_offsets([TopicPartition(name, number) for number in consumer.partitions_for_topic(name)])
+    ends = consumer.end_offsets(
+        [TopicPartition(name, number) for number in consumer.partitions_for_topic(name)]
+    )
     until = time.monotonic() + JOINING
     while time.monotonic() < until:
         joined = bool(consumer.assignment())
@@ -126,7 +135,9 @@ def _redriven(consumer: Any, name: str, timeout: float) -> Iterator[Any]:
             until = time.monotonic() + timeout
         if not joined and consumer.assignment():
             until = time.monotonic() + timeout
-        if joined and all(consumer.position(place) >= ends.get(place, 0) for place in consumer.assignment()):
+        if joined and all(
+            consumer.position(place) >= ends.get(place, 0) for place in consumer.assignment()
+        ):
             return
 
 
@@ -135,20 +146,30 @@ def _send_again(record: Any) -> None:
     place = f'{record.topic}, partition {record.partition}, offset {record.offset}'
     origin = (known.get(f'{HEADER}topic') or b'').decode(errors='replace')
     if not origin:
-        raise MessageError(f'{place} is no dead letter: it has no header {HEADER}topic. Name the topic that dead_letter_topic= named.')
+        raise MessageError(
+            f'{place} is no dead letter: it has no header {HEADER}topic. Name the topic that dead_letter_topic= named.'
+        )
     if f'{HEADER}cut' in known:
-        log.error('%s was too large to be kept whole, and is passed by. Its original is on %s, if it is still kept.', place, origin)
+        log.error(
+            '%s was too large to be kept whole, and is passed by. Its original is on %s, if it is still kept.',
+            place,
+            origin,
+        )
         return
     headers = [(name, value) for name, value in record.headers if not name.startswith(HEADER)]
     try:
         send_raw(origin, record.value, record.key, headers, record.timestamp).get(timeout=10.0)
     except kafka.errors.KafkaError as error:
-        raise DeliveryError(f'Not acknowledged by {origin!r} ({error}). Run it again: it goes on here.') from error
+        raise DeliveryError(
+            f'Not acknowledged by {origin!r} ({error}). Run it again: it goes on here.'
+        ) from error
 
 
 if __name__ == '__main__':
     if len(sys.argv) != 2:
-        sys.exit('usage: python -m deadletters TOPIC    sends what is on TOPIC again to where it came from')
+        sys.exit(
+            'usage: python -m deadletters TOPIC    sends what is on TOPIC again to where it came from'
+        )
     try:
         print(f'{redrive(sys.argv[1])} sent again')
     except ChatError as error:

@@ -27,11 +27,23 @@ import settings
 from broker import Broker
 from errors import ChatError
 from schemas import printable
-from simulators import CrowdSimulator, MsgChoiceSimulator, MsgSimulator, ReplaySimulator, SpamSimulator
+from simulators import (
+    CrowdSimulator,
+    MsgChoiceSimulator,
+    MsgSimulator,
+    ReplaySimulator,
+    SpamSimulator,
+)
 
 __all__ = ['Demo', 'main', 'watch']
 
-RUDE = ['who gives a damn', 'this is crap', 'what a load of bollocks', 'damn, I forgot', 'you, sir, are an idiot']
+RUDE = [
+    'who gives a damn',
+    'this is crap',
+    'what a load of bollocks',
+    'damn, I forgot',
+    'you, sir, are an idiot',
+]
 RED = 31
 DRAIN = 20.0  # seconds that the services have, once nobody talks, for what they have not read yet
 QUIET = 0.3  # seconds without a message after which the reader looks around
@@ -47,7 +59,13 @@ class Demo:
         limit: how many messages a sender may send in a minute before the throttle notices.
     """
 
-    def __init__(self, seconds: float | None = 30.0, replay: str | None = None, speed: float = 3600.0, limit: int = 15) -> None:
+    def __init__(
+        self,
+        seconds: float | None = 30.0,
+        replay: str | None = None,
+        speed: float = 3600.0,
+        limit: int = 15,
+    ) -> None:
         self.seconds, self.limit, self.replay = seconds, limit, replay
         self.until = float('inf')
         self.read = 0
@@ -65,17 +83,40 @@ class Demo:
     def run(self) -> int:
         """Start everything, print what comes, end everything, and sum up. Returns how many messages were lost."""
         begun = time.monotonic()
-        with Broker(properties={'num.partitions': '3'}) as kafka, found_at(kafka.bootstrap_servers), ExitStack() as stack:
+        with (
+            Broker(properties={'num.partitions': '3'}) as kafka,
+            found_at(kafka.bootstrap_servers),
+            ExitStack() as stack,
+        ):
             stack.enter_context(signals(self._interrupt))
-            print(f'Kafka runs on {kafka.bootstrap_servers} after {time.monotonic() - begun:.1f} s.', flush=True)
-            reader = stack.enter_context(closing(consumer.get_consumer('human-messages', 'alerts', offset='earliest', timeout=QUIET)))
-            threads = [threading.Thread(target=self._talk, args=[talker], daemon=True) for talker in self.talkers]
+            print(
+                f'Kafka runs on {kafka.bootstrap_servers} after {time.monotonic() - begun:.1f} s.',
+                flush=True,
+            )
+            reader = stack.enter_context(
+                closing(
+                    consumer.get_consumer(
+                        'human-messages', 'alerts', offset='earliest', timeout=QUIET
+                    )
+                )
+            )
+            threads = [
+                threading.Thread(target=self._talk, args=[talker], daemon=True)
+                for talker in self.talkers
+            ]
             stack.callback(self.stop.set)
             self.until = min(self.until, time.monotonic() + (self.seconds or float('inf')))
             for thread in threads:
                 thread.start()
             quiet = 0.0 if self.replay else 1.0
-            stack.enter_context(process('ThrottlingAlertService', group_id='throttle', limit=self.limit, repeat_interval=quiet))
+            stack.enter_context(
+                process(
+                    'ThrottlingAlertService',
+                    group_id='throttle',
+                    limit=self.limit,
+                    repeat_interval=quiet,
+                )
+            )
             stack.enter_context(process('OffensiveContentAlertService', group_id='offensive'))
             while any(thread.is_alive() for thread in threads):
                 self._show(reader)
@@ -114,7 +155,9 @@ class Demo:
             else:
                 self.read += 1
                 sender = msg.value['sender']
-                self._print(f'{sender} said: {msg.value["contents"]}', 32 + zlib.crc32(sender.encode()) % 5)
+                self._print(
+                    f'{sender} said: {msg.value["contents"]}', 32 + zlib.crc32(sender.encode()) % 5
+                )
             self._look_at_the_clock()
         self._look_at_the_clock()
 
@@ -135,16 +178,30 @@ class Demo:
                 groups = admin.list_group_offsets(['throttle', 'offensive'])
             except KafkaError:
                 return True  # a group is not there yet
-        ends = reader.end_offsets([place for place in reader.assignment() if place.topic == 'human-messages'])
-        return any(place not in done or done[place].offset < end for done in groups.values() for place, end in ends.items() if end)
+        ends = reader.end_offsets(
+            [place for place in reader.assignment() if place.topic == 'human-messages']
+        )
+        return any(
+            place not in done or done[place].offset < end
+            for done in groups.values()
+            for place, end in ends.items()
+            if end
+        )
 
     def _sum_up(self, seconds: float) -> int:
         sent = sum(talker.tally.sent for talker in self.talkers)
         acknowledged = sum(talker.tally.acknowledged for talker in self.talkers)
         lost = acknowledged - self.read
         print(f'\nAfter {seconds:.0f} s:')
-        counts = {'messages sent': sent, 'acknowledged': acknowledged, 'read': self.read, 'lost': lost}
-        for name, count in (counts | {f'alerts: {kind}': count for kind, count in sorted(self.alerts.items())}).items():
+        counts = {
+            'messages sent': sent,
+            'acknowledged': acknowledged,
+            'read': self.read,
+            'lost': lost,
+        }
+        for name, count in (
+            counts | {f'alerts: {kind}': count for kind, count in sorted(self.alerts.items())}
+        ).items():
             print(f'  {name:<26}{count:>8}', flush=True)
         return lost
 
@@ -168,7 +225,10 @@ def process(service: str, **options: Any) -> Iterator[None]:
     """An alert service in a process of its own, out of reach of this terminal's Ctrl-C."""
     said = ', '.join([repr(service), *(f'{name}={value!r}' for name, value in options.items())])
     started = subprocess.Popen(
-        [sys.executable, '-c', f'import demo; demo.watch({said})'], cwd=Path(__file__).parent, stdin=subprocess.PIPE, start_new_session=True
+        [sys.executable, '-c', f'import demo; demo.watch({said})'],
+        cwd=Path(__file__).parent,
+        stdin=subprocess.PIPE,
+        start_new_session=True,
     )
     try:
         yield
@@ -185,7 +245,11 @@ def process(service: str, **options: Any) -> Iterator[None]:
 @contextmanager
 def found_at(servers: str) -> Iterator[None]:
     """For as long as it lasts, this process and its children find that Kafka and no other."""
-    before = {name: value for name, value in os.environ.items() if name.startswith('KAFKA_') or name == 'WORKSHOP_ENV_FILE'}
+    before = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith('KAFKA_') or name == 'WORKSHOP_ENV_FILE'
+    }
     for name in before:
         del os.environ[name]
     os.environ |= {'WORKSHOP_ENV_FILE': '', 'KAFKA_BOOTSTRAP_SERVERS': servers}
@@ -209,15 +273,37 @@ def signals(handler: Any) -> Iterator[None]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status: 0 if nothing was lost."""
-    parser = argparse.ArgumentParser(prog='python -m demo', description='The whole walkthrough in one run, on a Kafka of its own.')
-    parser.add_argument('--seconds', type=float, help='how long to talk (default: 30, or the whole log)')
-    parser.add_argument('--replay', metavar='FILE', help='replay a chat log: IRC text, JSON lines or CSV')
-    parser.add_argument('--speed', type=float, default=3600.0, help='how many times faster than the log (default: 3600; inf: no pauses)')
-    parser.add_argument('--limit', type=int, default=15, help='messages a minute before the throttle notices (default: 15)')
+    parser = argparse.ArgumentParser(
+        prog='python -m demo',
+        description='The whole walkthrough in one run, on a Kafka of its own.',
+    )
+    parser.add_argument(
+        '--seconds', type=float, help='how long to talk (default: 30, or the whole log)'
+    )
+    parser.add_argument(
+        '--replay', metavar='FILE', help='replay a chat log: IRC text, JSON lines or CSV'
+    )
+    parser.add_argument(
+        '--speed',
+        type=float,
+        default=3600.0,
+        help='how many times faster than the log (default: 3600; inf: no pauses)',
+    )
+    parser.add_argument(
+        '--limit',
+        type=int,
+        default=15,
+        help='messages a minute before the throttle notices (default: 15)',
+    )
     said = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return min(1, Demo(said.seconds or (None if said.replay else 30.0), said.replay, said.speed, said.limit).run())
+        return min(
+            1,
+            Demo(
+                said.seconds or (None if said.replay else 30.0), said.replay, said.speed, said.limit
+            ).run(),
+        )
     except ChatError as error:
         print(error, file=sys.stderr)
         return 1

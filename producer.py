@@ -66,7 +66,9 @@ def get_producer() -> Any:
 def _get_flow() -> tuning.Flow:
     if _state.flow is not None and _state.pid == os.getpid():
         return _state.flow
-    return _begin(settings.client_options('producer', partitioner=tuning.KeyPartitioner()), knock=True)
+    return _begin(
+        settings.client_options('producer', partitioner=tuning.KeyPartitioner()), knock=True
+    )
 
 
 def _begin(options: settings.Options, knock: bool) -> tuning.Flow:
@@ -145,7 +147,9 @@ def send_msg(
     try:
         flow.admit(len(data), block)
         when = None if timestamp is None else send_errors.milliseconds(timestamp)
-        future = flow.send(wire_topic, data, key.encode() if isinstance(key, str) else key, headers, when)
+        future = flow.send(
+            wire_topic, data, key.encode() if isinstance(key, str) else key, headers, when
+        )
     except kafka.errors.KafkaTimeoutError as error:
         raise send_errors.unanswered(topic, error) from error
     except (TypeError, ValueError, OverflowError, kafka.errors.MessageSizeTooLargeError) as error:
@@ -154,14 +158,22 @@ def send_msg(
         with state.lock:
             if state.flow is flow:
                 state.flow = state.producer = None
-        return send_msg(topic, value, key, block=block, timeout=timeout, headers=headers, timestamp=timestamp)
+        return send_msg(
+            topic, value, key, block=block, timeout=timeout, headers=headers, timestamp=timestamp
+        )
     future.add_errback(state.note_failure)
     if block:
         send_errors.wait(future, topic, timeout)
     return future
 
 
-def send_raw(topic: str, value: bytes | None, key: bytes | None, headers: Any = (), timestamp_ms: int | None = None) -> Any:
+def send_raw(
+    topic: str,
+    value: bytes | None,
+    key: bytes | None,
+    headers: Any = (),
+    timestamp_ms: int | None = None,
+) -> Any:
     """Send bytes as they are, by this process's producer, to a topic with its prefix; returns the client's future."""
     producer, state = get_producer(), _state
     future = producer.send(topic, value, key, list(headers), timestamp_ms=timestamp_ms)
@@ -177,7 +189,9 @@ def _meet(topic: Any) -> str:
     try:
         diagnosis.require_access(options, [wire_topic], 'write')
     except AccessError:
-        _begin(options, knock=False)  # settings that do not fit together are told before a right that is missing
+        _begin(
+            options, knock=False
+        )  # settings that do not fit together are told before a right that is missing
         raise
     _begin(options, knock=False)
     _state.topics[topic] = wire_topic
@@ -221,4 +235,7 @@ def close(timeout: float = 10.0) -> None:
         lost = state.lost + tuning.pending(state.producer)
         workarounds.close(state.producer)
     if lost:
-        print(f'{lost} message(s) could not be delivered: Kafka did not acknowledge them.', file=sys.stderr)
+        print(
+            f'{lost} message(s) could not be delivered: Kafka did not acknowledge them.',
+            file=sys.stderr,
+        )

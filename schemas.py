@@ -77,13 +77,17 @@ def encode(value: Any) -> bytes:
     b'{"sender":"red","contents":"hello"}'
     """
     try:
-        if type(value) is not dict or not (_TEXT.issuperset(map(type, value)) and _PLAIN.issuperset(map(type, value.values()))):
+        if type(value) is not dict or not (
+            _TEXT.issuperset(map(type, value)) and _PLAIN.issuperset(map(type, value.values()))
+        ):
             _refuse_what_is_no_json(value, '$')
         return _encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         if isinstance(error, MessageError):
             raise
-        raise MessageError(f'{_brief(value)} cannot be written as JSON ({error}). Send {JSON_TYPES}.') from error
+        raise MessageError(
+            f'{_brief(value)} cannot be written as JSON ({error}). Send {JSON_TYPES}.'
+        ) from error
 
 
 def _refuse_what_is_no_json(value: Any, path: str) -> None:
@@ -92,13 +96,17 @@ def _refuse_what_is_no_json(value: Any, path: str) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
-                raise MessageError(f'The key {key!r} at {path} is a {type(key).__name__}: JSON keys are text. Use {str(key)!r}.')
+                raise MessageError(
+                    f'The key {key!r} at {path} is a {type(key).__name__}: JSON keys are text. Use {str(key)!r}.'
+                )
             _refuse_what_is_no_json(item, f'{path}.{key}')
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             _refuse_what_is_no_json(item, f'{path}[{index}]')
     elif not isinstance(value, float):
-        raise MessageError(f'{_brief(value)} at {path} is a {type(value).__name__}, which JSON does not know. Send {JSON_TYPES}.')
+        raise MessageError(
+            f'{_brief(value)} at {path} is a {type(value).__name__}, which JSON does not know. Send {JSON_TYPES}.'
+        )
     elif not math.isfinite(value):
         raise MessageError(f'{value} at {path} is no JSON number. Send a finite number, or None.')
 
@@ -109,7 +117,9 @@ def _decoder(schema: Any) -> msgspec.json.Decoder[Any]:
 
 
 def _no_schema(schema: Any, error: TypeError) -> MessageError:
-    return MessageError(f'{schema!r} is not a schema ({error}). Use a TypedDict such as schemas.HumanMessage.')
+    return MessageError(
+        f'{schema!r} is not a schema ({error}). Use a TypedDict such as schemas.HumanMessage.'
+    )
 
 
 def decode(data: bytes | None, schema: Any = None) -> Any:
@@ -162,7 +172,9 @@ def validate(value: Any, schema: Any) -> None:
     except msgspec.ValidationError as error:
         name = getattr(schema, '__name__', schema)
         fields = ', '.join(getattr(schema, '__annotations__', {}))
-        raise MessageError(f'{_brief(value)} is not a {name}: {error}. Send a dict with {fields or "what the schema says"}.') from error
+        raise MessageError(
+            f'{_brief(value)} is not a {name}: {error}. Send a dict with {fields or "what the schema says"}.'
+        ) from error
 
 
 def _brief(value: Any) -> str:
@@ -190,7 +202,8 @@ def printable(value: Any) -> str:
         return text
     return ''.join(
         character.encode('unicode_escape').decode()
-        if unicodedata.category(character) in {'Cc', 'Cf', 'Cs', 'Zl', 'Zp'} and character not in '\u200c\u200d'
+        if unicodedata.category(character) in {'Cc', 'Cf', 'Cs', 'Zl', 'Zp'}
+        and character not in '\u200c\u200d'
         else character
         for character in text
     )

@@ -52,13 +52,20 @@ class TrendingWords(Service):
     """
 
     def __init__(
-        self, topic: str, window: float = 300.0, group_id: str | None = None, offset: Any = 'latest', clock: Callable[[], float] = time.time
+        self,
+        topic: str,
+        window: float = 300.0,
+        group_id: str | None = None,
+        offset: Any = 'latest',
+        clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(topic, group_id, offset)
         self.window, self.clock = window, clock
         self._now = 0.0
         self._counts: Counter[str] = Counter()
-        self._said: list[tuple[float, int, int, list[str]]] = []  # a heap: what leaves the window first is on top
+        self._said: list[
+            tuple[float, int, int, list[str]]
+        ] = []  # a heap: what leaves the window first is on top
 
     def add(self, text: str, at: float, partition: int = 0, offset: int = 0) -> None:
         """Count the words of a text that was said at a time, in seconds since 1970."""
@@ -77,7 +84,12 @@ class TrendingWords(Service):
 
     def on_message(self, record: Any) -> None:
         """Count."""
-        self.add(record.value['contents'], min(record.timestamp / 1000, self.clock()), record.partition, record.offset)
+        self.add(
+            record.value['contents'],
+            min(record.timestamp / 1000, self.clock()),
+            record.partition,
+            record.offset,
+        )
 
     def resume_at(self, place: TopicPartition, offset: int) -> int:
         """The oldest record of a partition that is still in the window."""
@@ -108,21 +120,33 @@ class Archive(Service):
     def on_message(self, record: Any) -> None:
         """Note a message."""
         place = (record.topic, record.partition, record.offset)
-        self._rows.append((*place, record.timestamp / 1000, record.value['sender'], record.value['contents']))
+        self._rows.append(
+            (*place, record.timestamp / 1000, record.value['sender'], record.value['contents'])
+        )
 
     def on_batch(self) -> None:
         """Write the messages, and how far they go, in one transaction."""
         with closing(self._connect()) as db, db:
             for row in self._rows:
-                if db.execute('INSERT OR IGNORE INTO messages VALUES (?, ?, ?, ?, ?, ?)', row).rowcount:
-                    db.execute('INSERT INTO words (rowid, contents) VALUES (last_insert_rowid(), ?)', row[5:])
-                db.execute('INSERT OR REPLACE INTO places VALUES (?, ?, ?)', (row[0], row[1], row[2] + 1))
+                if db.execute(
+                    'INSERT OR IGNORE INTO messages VALUES (?, ?, ?, ?, ?, ?)', row
+                ).rowcount:
+                    db.execute(
+                        'INSERT INTO words (rowid, contents) VALUES (last_insert_rowid(), ?)',
+                        row[5:],
+                    )
+                db.execute(
+                    'INSERT OR REPLACE INTO places VALUES (?, ?, ?)', (row[0], row[1], row[2] + 1)
+                )
         self._rows.clear()
 
     def start_at(self, places: set[TopicPartition]) -> dict[TopicPartition, int]:
         """Where the file ends, whatever the group says."""
         with closing(self._connect()) as db:
-            known = {TopicPartition(topic, partition): offset for topic, partition, offset in db.execute('SELECT * FROM places')}
+            known = {
+                TopicPartition(topic, partition): offset
+                for topic, partition, offset in db.execute('SELECT * FROM places')
+            }
         for place, end in self.open().end_offsets(places).items():
             if known.get(place, 0) > end:
                 raise ChatError(
@@ -184,12 +208,18 @@ class Presence(Service):
 
     def who_is_here(self) -> dict[str, float]:
         """Who said something within ``away`` seconds, and when last: ``{'red': 1700000000.0}``. Anybody may ask, in any process."""
-        return {sender: row['last_seen'] for sender, row in self.rows().items() if row['last_seen'] > self.clock() - self.away}
+        return {
+            sender: row['last_seen']
+            for sender, row in self.rows().items()
+            if row['last_seen'] > self.clock() - self.away
+        }
 
     def start_at(self, places: set[TopicPartition]) -> dict[TopicPartition, int]:
         """Before the first message: what does the table say of those who talk on these partitions?"""
         mine = {place.partition for place in places}
-        self._rows |= {sender: row for sender, row in self.rows().items() if row['partition'] in mine}
+        self._rows |= {
+            sender: row for sender, row in self.rows().items() if row['partition'] in mine
+        }
         return {}
 
     def on_message(self, record: Any) -> None:
@@ -205,7 +235,9 @@ class Presence(Service):
         for sender, row in list(self._rows.items()):
             if row['partition'] in mine and row['last_seen'] <= self.clock() - self.away:
                 del self._rows[sender]
-                self._promises.append(send_raw(settings.topic_name(self.table), None, sender.encode()))
+                self._promises.append(
+                    send_raw(settings.topic_name(self.table), None, sender.encode())
+                )
 
 
 class Rekey(Service):
@@ -226,10 +258,14 @@ class Rekey(Service):
 
     schema = None
 
-    def __init__(self, topic: str, to: str, group_id: str | None = None, offset: Any = 'earliest') -> None:
+    def __init__(
+        self, topic: str, to: str, group_id: str | None = None, offset: Any = 'earliest'
+    ) -> None:
         super().__init__(topic, group_id, offset)
         if to == topic:
-            raise MessageError(f'{to!r} is copied to itself: each copy would be copied again. Name another topic.')
+            raise MessageError(
+                f'{to!r} is copied to itself: each copy would be copied again. Name another topic.'
+            )
         self.to = to
         self._copied: set[str] = set()
 
@@ -246,5 +282,10 @@ class Rekey(Service):
         """Copy a record, once."""
         if origin(record) not in self._copied:
             self.send(
-                self.to, record.value, because=record, key=self.key(record.value), headers=record.headers, timestamp=record.timestamp / 1000
+                self.to,
+                record.value,
+                because=record,
+                key=self.key(record.value),
+                headers=record.headers,
+                timestamp=record.timestamp / 1000,
             )

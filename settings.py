@@ -17,7 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from connection import diagnosis
-from connection.credentials import HEROKU, PEM, Options, Secret, check_way_in, conceal, take_heroku, tls_context
+from connection.credentials import (
+    HEROKU,
+    PEM,
+    Options,
+    Secret,
+    check_way_in,
+    conceal,
+    take_heroku,
+    tls_context,
+)
 from errors import AccessError, ChatError, SettingsError
 
 __all__ = ['Options', 'client_options', 'env_file', 'group_name', 'topic_name', 'variables']
@@ -53,7 +62,14 @@ OURS: dict[str, dict[str, Any]] = {
 
 CHOICES = {
     'security_protocol': ('PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'),
-    'sasl_mechanism': ('PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER', 'GSSAPI', 'AWS_MSK_IAM'),
+    'sasl_mechanism': (
+        'PLAIN',
+        'SCRAM-SHA-256',
+        'SCRAM-SHA-512',
+        'OAUTHBEARER',
+        'GSSAPI',
+        'AWS_MSK_IAM',
+    ),
     'auto_offset_reset': ('earliest', 'latest', 'none'),
     'isolation_level': ('read_committed', 'read_uncommitted'),
     'compression_type': ('gzip', 'snappy', 'lz4', 'zstd'),
@@ -65,7 +81,9 @@ def env_file() -> Path | None:
     """The `.env` in force: the file that ``WORKSHOP_ENV_FILE`` names, else one here, else one beside this module."""
     if (named := os.environ.get('WORKSHOP_ENV_FILE')) is not None:
         return Path(named) if named else None
-    return next((path for path in (Path('.env'), Path(__file__).with_name('.env')) if path.is_file()), None)
+    return next(
+        (path for path in (Path('.env'), Path(__file__).with_name('.env')) if path.is_file()), None
+    )
 
 
 def variables() -> dict[str, tuple[str, str]]:
@@ -83,14 +101,22 @@ def variables() -> dict[str, tuple[str, str]]:
         if name in known and value:
             values[name] = (conceal(name, value), origin)
         elif name not in known:
-            near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.6 if name.startswith('KAFKA_') else 0.9)
+            near = difflib.get_close_matches(
+                name.upper(), known, n=1, cutoff=0.6 if name.startswith('KAFKA_') else 0.9
+            )
             if near or name.startswith('KAFKA_'):
                 raise SettingsError(_unknown(name, origin, near))
     for name, value in os.environ.items():
         if name in known and value:
             values[name] = (conceal(name, value), 'environment')
-        elif name not in known and name.startswith('KAFKA_') and (near := difflib.get_close_matches(name, known, n=1, cutoff=0.85)):
-            raise SettingsError(_unknown(name, 'environment', near))  # KAFKA_HOME and its like belong to others
+        elif (
+            name not in known
+            and name.startswith('KAFKA_')
+            and (near := difflib.get_close_matches(name, known, n=1, cutoff=0.85))
+        ):
+            raise SettingsError(
+                _unknown(name, 'environment', near)
+            )  # KAFKA_HOME and its like belong to others
     return values
 
 
@@ -116,22 +142,34 @@ def client_options(client: str, **overrides: Any) -> Options:
     for name, (text, origin) in variables().items():
         option = HEROKU.get(name, name.removeprefix('KAFKA_').lower())
         if option in names:
-            raise SettingsError(f'{names[option]} and {name} are two names for one setting. Remove one of them.')
+            raise SettingsError(
+                f'{names[option]} and {name} are two names for one setting. Remove one of them.'
+            )
         if option in known:
             names[option] = name
             options[option] = _convert(name, option, text, known[option], origin)
     if names.get('bootstrap_servers') == 'KAFKA_URL':
         take_heroku(options)
     for option in overrides.keys() - known.keys():
-        near = difflib.get_close_matches(option, [*known, 'offset', 'schema', 'timeout', 'dead_letter_topic'], n=1)  # get_consumer's
+        near = difflib.get_close_matches(
+            option, [*known, 'offset', 'schema', 'timeout', 'dead_letter_topic'], n=1
+        )  # get_consumer's
         raise SettingsError(_unknown(option, 'an argument', near))
-    options = {option: value for option, value in (options | overrides).items() if value is not None}
+    options = {
+        option: value for option, value in (options | overrides).items() if value is not None
+    }
     names = {option: f'KAFKA_{option}'.upper() for option in known} | names
     diagnosis.addresses(options, names['bootstrap_servers'])
     check_way_in(options, names)
     if options['security_protocol'].endswith('SSL') and 'ssl_context' not in options:
         options['ssl_context'] = tls_context(options, names)
-    return Options({option: value for option, value in options.items() if option in defaults and PEM not in str(value)})
+    return Options(
+        {
+            option: value
+            for option, value in options.items()
+            if option in defaults and PEM not in str(value)
+        }
+    )
 
 
 def topic_name(topic: str) -> str:
@@ -148,7 +186,11 @@ def group_name(group: str) -> str:
 def _defaults(client: str) -> dict[str, Any]:
     import kafka
 
-    kinds = {'producer': kafka.KafkaProducer, 'consumer': kafka.KafkaConsumer, 'admin': kafka.KafkaAdminClient}
+    kinds = {
+        'producer': kafka.KafkaProducer,
+        'consumer': kafka.KafkaConsumer,
+        'admin': kafka.KafkaAdminClient,
+    }
     wanted = kinds.values() if client == 'any' else [kinds[client]]
     return {option: value for kind in wanted for option, value in kind.DEFAULT_CONFIG.items()}
 
@@ -156,25 +198,35 @@ def _defaults(client: str) -> dict[str, Any]:
 def _from_file(path: Path | None) -> dict[str, tuple[str, str]]:
     if path is None:
         return {}
-    parse_stream = importlib.import_module('dotenv.parser').parse_stream  # only where there is a file
+    parse_stream = importlib.import_module(
+        'dotenv.parser'
+    ).parse_stream  # only where there is a file
     try:
         with path.open(encoding='utf-8-sig') as file:
             lines = list(parse_stream(file))
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else 'it is not UTF-8 text'
-        raise SettingsError(f'{path} cannot be read: {why}. Save it again, or correct WORKSHOP_ENV_FILE.') from None
+        raise SettingsError(
+            f'{path} cannot be read: {why}. Save it again, or correct WORKSHOP_ENV_FILE.'
+        ) from None
     found = {}
     for line in lines:
         origin = f'{path.name}, line {line.original.line}'
         if line.error or (line.key and line.value is None):
-            raise SettingsError(f'{origin}: this is no setting. Write NAME=value, the value in single quotes if it holds spaces or breaks.')
+            raise SettingsError(
+                f'{origin}: this is no setting. Write NAME=value, the value in single quotes if it holds spaces or breaks.'
+            )
         if line.key:
             found[line.key] = (line.value or '', origin)
     return found
 
 
 def _unknown(name: str, origin: str, near: list[str]) -> str:
-    hint = f'Did you mean {near[0]}?' if near else 'The rule: KAFKA_<OPTION> is an option of kafka-python.'
+    hint = (
+        f'Did you mean {near[0]}?'
+        if near
+        else 'The rule: KAFKA_<OPTION> is an option of kafka-python.'
+    )
     return f'{name} (from {origin}) is no setting. {hint}'
 
 
@@ -192,12 +244,27 @@ def _provider(text: str) -> Any:
 # Options whose default (None, or a mixed one) does not tell their type: how to read them, and what to write.
 _TYPES: dict[str, tuple[Callable[[str], Any], str]] = {
     'acks': (lambda text: text if text == 'all' else int(text), 'all, 1 or 0'),
-    'api_version': (lambda text: tuple(int(part) for part in text.split('.')), 'a version like 2.8'),
+    'api_version': (
+        lambda text: tuple(int(part) for part in text.split('.')),
+        'a version like 2.8',
+    ),
     'receive_buffer_bytes': (int, 'a whole number'),
     'send_buffer_bytes': (int, 'a whole number'),
-    'sasl_oauth_token_provider': (_provider, 'module:Class, a token provider that can be made without arguments'),
+    'sasl_oauth_token_provider': (
+        _provider,
+        'module:Class, a token provider that can be made without arguments',
+    ),
 }
-_BOOLEANS = {'true': True, '1': True, 'yes': True, 'on': True, 'false': False, '0': False, 'no': False, 'off': False}
+_BOOLEANS = {
+    'true': True,
+    '1': True,
+    'yes': True,
+    'on': True,
+    'false': False,
+    '0': False,
+    'no': False,
+    'off': False,
+}
 
 
 def _convert(name: str, option: str, text: str, default: Any, origin: str) -> Any:
@@ -207,9 +274,13 @@ def _convert(name: str, option: str, text: str, default: Any, origin: str) -> An
     if not isinstance(text, Secret):
         text = text.strip()
     if option in CHOICES and text not in CHOICES[option]:
-        near = difflib.get_close_matches(text.upper().replace('_', '-'), CHOICES[option], n=1, cutoff=0.5)
+        near = difflib.get_close_matches(
+            text.upper().replace('_', '-'), CHOICES[option], n=1, cutoff=0.5
+        )
         hint = f' Did you mean {near[0]}?' if near else ''
-        raise SettingsError(f'{name}={text!r} (from {origin}) is none of {", ".join(CHOICES[option])}.{hint}')
+        raise SettingsError(
+            f'{name}={text!r} (from {origin}) is none of {", ".join(CHOICES[option])}.{hint}'
+        )
     try:
         if kind is bool:
             return _BOOLEANS[text.lower()]
@@ -217,9 +288,13 @@ def _convert(name: str, option: str, text: str, default: Any, origin: str) -> An
             return int(text) if kind is float and text.isdigit() else convert(text)
     except Exception as error:
         why = f'{error}. ' if option in _TYPES and str(error) else ''
-        raise SettingsError(f'{name}={text!r} (from {origin}) is not {wanted}. {why}kafka-python has {default!r} by default.') from error
+        raise SettingsError(
+            f'{name}={text!r} (from {origin}) is not {wanted}. {why}kafka-python has {default!r} by default.'
+        ) from error
     if (kind is not str and default is not None) or option.endswith(('serializer', 'ssl_context')):
-        raise SettingsError(f'{name} (from {origin}) cannot be said in text: {option} is a Python object. Leave it out.')
+        raise SettingsError(
+            f'{name} (from {origin}) cannot be said in text: {option} is a Python object. Leave it out.'
+        )
     return text
 
 
@@ -228,16 +303,37 @@ def main(arguments: list[str] | None = None) -> int:
     import argparse
 
     parser = argparse.ArgumentParser(prog='python -m settings', description=main.__doc__)
-    parser.add_argument('--topic', default='human-messages', help='the topic whose rights are tried (default: %(default)s)')
+    parser.add_argument(
+        '--topic',
+        default='human-messages',
+        help='the topic whose rights are tried (default: %(default)s)',
+    )
     topic = parser.parse_args(arguments).topic
     try:
         values = variables()
-        options = {option: value for client in OURS if client != 'all' for option, value in client_options(client).items()}
-        origins = {HEROKU.get(name, name.removeprefix('KAFKA_').lower()): f'{name}, {origin}' for name, (_, origin) in values.items()}
+        options = {
+            option: value
+            for client in OURS
+            if client != 'all'
+            for option, value in client_options(client).items()
+        }
+        origins = {
+            HEROKU.get(name, name.removeprefix('KAFKA_').lower()): f'{name}, {origin}'
+            for name, (_, origin) in values.items()
+        }
         for option, value in sorted(options.items()):
-            ours = 'our default' if any(option in table for table in OURS.values()) else 'follows from the others'
+            ours = (
+                'our default'
+                if any(option in table for table in OURS.values())
+                else 'follows from the others'
+            )
             print(f'{option:<32} {value!r:<44} {origins.get(option, ours)}')
-        diagnosis.walk(client_options('producer'), [topic_name(topic)], tell=lambda *said: print('{:<11} {}'.format(*said)), thorough=True)
+        diagnosis.walk(
+            client_options('producer'),
+            [topic_name(topic)],
+            tell=lambda *said: print('{:<11} {}'.format(*said)),
+            thorough=True,
+        )
     except ChatError as error:
         stage = getattr(error, 'stage', 'topic' if isinstance(error, AccessError) else 'settings')
         print(f'{stage:<11} FAILED: {error}')

@@ -24,7 +24,14 @@ from errors import MessageError
 from producer import flush, send_msg
 from schemas import HumanMessage, printable, validate
 
-__all__ = ['CrowdSimulator', 'MsgChoiceSimulator', 'MsgSimulator', 'NonsenseSimulator', 'ReplaySimulator', 'SpamSimulator']
+__all__ = [
+    'CrowdSimulator',
+    'MsgChoiceSimulator',
+    'MsgSimulator',
+    'NonsenseSimulator',
+    'ReplaySimulator',
+    'SpamSimulator',
+]
 
 # ruff: noqa: SIM905 - words read better without commas. Each of them takes "a", and each noun's plural ends in a mere s.
 ADJECTIVES = 'bold brave crooked damp dizzy furry gentle hollow modest jolly lazy melted noisy purple sleepy tiny'.split()
@@ -55,7 +62,9 @@ class MsgSimulator:
     ) -> None:  # fmt: skip
         self.topic, self.key, self.delay, self.sleep = topic, key, delay, sleep
         self.random = Random(seed)
-        self.sender = sender or key or f'{self.random.choice(ADJECTIVES)}-{self.random.choice(NOUNS)}'
+        self.sender = (
+            sender or key or f'{self.random.choice(ADJECTIVES)}-{self.random.choice(NOUNS)}'
+        )
         self.tally = Tally(topic)
 
     def get_message(self) -> str:
@@ -104,7 +113,12 @@ class MsgSimulator:
                     tally.add(self.send(value))
                     if print_msg:
                         spoken = isinstance(value, dict) and {'sender', 'contents'} <= value.keys()
-                        print(printable(f'{value["sender"]} said: {value["contents"]}' if spoken else value), flush=True)
+                        print(
+                            printable(
+                                f'{value["sender"]} said: {value["contents"]}' if spoken else value
+                            ),
+                            flush=True,
+                        )
         return tally.settle(flush)
 
 
@@ -116,11 +130,15 @@ class MsgChoiceSimulator(MsgSimulator):
     1
     """
 
-    def __init__(self, msg_choices: Iterable[str], topic: str = 'human-messages', **options: Any) -> None:
+    def __init__(
+        self, msg_choices: Iterable[str], topic: str = 'human-messages', **options: Any
+    ) -> None:
         super().__init__(topic, **options)
         self.msg_choices = () if isinstance(msg_choices, str) else tuple(msg_choices)
         if not self.msg_choices:
-            raise MessageError(f"msg_choices is {msg_choices!r}: nothing to pick from. Give a list of texts: msg_choices=['yes', 'no'].")
+            raise MessageError(
+                f"msg_choices is {msg_choices!r}: nothing to pick from. Give a list of texts: msg_choices=['yes', 'no']."
+            )
 
     def get_message(self) -> str:
         """One of the choices."""
@@ -138,7 +156,9 @@ class NonsenseSimulator(MsgSimulator):
     def get_message(self) -> str:
         """A sentence that is well formed and means nothing."""
         pick = self.random.choice
-        return f'the {pick(ADJECTIVES)} {pick(NOUNS)} {pick(VERBS)} a {pick(ADJECTIVES)} {pick(NOUNS)}'
+        return (
+            f'the {pick(ADJECTIVES)} {pick(NOUNS)} {pick(VERBS)} a {pick(ADJECTIVES)} {pick(NOUNS)}'
+        )
 
 
 class SpamSimulator(MsgSimulator):
@@ -148,7 +168,9 @@ class SpamSimulator(MsgSimulator):
     101
     """
 
-    def __init__(self, topic: str, key: str | None = 'spammer', delay: float = 0.01, **options: Any) -> None:
+    def __init__(
+        self, topic: str, key: str | None = 'spammer', delay: float = 0.01, **options: Any
+    ) -> None:
         super().__init__(topic, key, delay, **options)
 
     def get_message(self) -> str:
@@ -207,7 +229,9 @@ class ReplaySimulator(MsgSimulator):
     ) -> None:  # fmt: skip
         super().__init__(topic, **options)
         if not speed > 0:
-            raise MessageError(f"speed is {speed!r}. Give a number above 0: 1.0 is the log's own pace, float('inf') as fast as possible.")
+            raise MessageError(
+                f"speed is {speed!r}. Give a number above 0: 1.0 is the log's own pace, float('inf') as fast as possible."
+            )
         self.log = ChatLog(path, format, pause=self.delay)
         self.speed, self.keep_time, self.clock = speed, keep_time, clock
         self._now: Cue | None = None
@@ -239,7 +263,12 @@ class ReplaySimulator(MsgSimulator):
 
     def send(self, value: Any) -> Any:
         """Send one message, stamped with the log's timing if ``keep_time``."""
-        return send_msg(self.topic, value, key=self.key, timestamp=self._now.timestamp if self._now and self.keep_time else None)
+        return send_msg(
+            self.topic,
+            value,
+            key=self.key,
+            timestamp=self._now.timestamp if self._now and self.keep_time else None,
+        )
 
     def _rewind(self) -> None:
         self._cues = self.log.play(self.clock(), self.speed)

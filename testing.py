@@ -54,7 +54,9 @@ class Conversation:
         """
         send_msg(self.topic, {'sender': sender, 'contents': contents}, block=True, **options)
 
-    def hear(self, n: int | None = None, timeout: float = 10.0, topic: str | None = None) -> list[Any]:
+    def hear(
+        self, n: int | None = None, timeout: float = 10.0, topic: str | None = None
+    ) -> list[Any]:
         """The next messages of the topic, from its beginning on, whoever sent them; the next call goes on behind them.
 
         Args:
@@ -84,7 +86,9 @@ class Conversation:
                     break
             if time.monotonic() > deadline:
                 wanted = 'all' if n is None else n
-                raise AssertionError(f'{len(heard)} of {wanted} messages came to {name!r} within {timeout:g} s: {heard}')
+                raise AssertionError(
+                    f'{len(heard)} of {wanted} messages came to {name!r} within {timeout:g} s: {heard}'
+                )
         return heard
 
     def close(self) -> None:
@@ -94,7 +98,12 @@ class Conversation:
         self._consumers.clear()
 
 
-def record(sender: str, contents: str, timestamp: float | None = None, headers: list[tuple[str, bytes]] | None = None) -> Any:
+def record(
+    sender: str,
+    contents: str,
+    timestamp: float | None = None,
+    headers: list[tuple[str, bytes]] | None = None,
+) -> Any:
     """A message as a service is given it, without any Kafka: the next one of the only partition of ``human-messages``.
 
     Args:
@@ -108,7 +117,21 @@ def record(sender: str, contents: str, timestamp: float | None = None, headers: 
     """
     value = {'sender': sender, 'contents': contents}
     stamp = int((time.time() if timestamp is None else timestamp) * 1000)
-    return ConsumerRecord('human-messages', 0, 0, next(_offsets), stamp, 0, sender, value, headers or [], None, 0, 0, 0)
+    return ConsumerRecord(
+        'human-messages',
+        0,
+        0,
+        next(_offsets),
+        stamp,
+        0,
+        sender,
+        value,
+        headers or [],
+        None,
+        0,
+        0,
+        0,
+    )
 
 
 def overhear(service: Any) -> list[tuple[str, Any]]:

@@ -32,7 +32,9 @@ class Seen:
     messages: int = 0
     senders: Counter[str] = field(default_factory=Counter)
     alerts: Counter[str] = field(default_factory=Counter)
-    groups: dict[str, set[str]] = field(default_factory=dict)  # {group: topics of which it has committed offsets}
+    groups: dict[str, set[str]] = field(
+        default_factory=dict
+    )  # {group: topics of which it has committed offsets}
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,11 @@ def _counted(number: int, what: str) -> str:
 
 
 def _several(seen: Seen) -> str:
-    return f'{len(seen.senders)} people: {", ".join(sorted(map(printable, seen.senders))[:4])}' if len(seen.senders) > 1 else ''
+    return (
+        f'{len(seen.senders)} people: {", ".join(sorted(map(printable, seen.senders))[:4])}'
+        if len(seen.senders) > 1
+        else ''
+    )
 
 
 def _talkative(seen: Seen) -> str:
@@ -66,11 +72,19 @@ def _talkative(seen: Seen) -> str:
 
 
 def _other_alerts(seen: Seen) -> str:
-    return ', '.join(f'{count} {printable(kind)}' for kind, count in sorted(seen.alerts.items()) if kind != 'throttled')
+    return ', '.join(
+        f'{count} {printable(kind)}'
+        for kind, count in sorted(seen.alerts.items())
+        if kind != 'throttled'
+    )
 
 
 def _groups(seen: Seen) -> str:
-    names = sorted(printable(group) for group, topics in seen.groups.items() if settings.topic_name('human-messages') in topics)
+    names = sorted(
+        printable(group)
+        for group, topics in seen.groups.items()
+        if settings.topic_name('human-messages') in topics
+    )
     return f'{_counted(len(names), "group")} with offsets: {", ".join(names[:4])}' if names else ''
 
 
@@ -129,7 +143,9 @@ def look() -> Seen:
         for group in admin.list_groups():
             name = group['group_id']
             offsets = admin.list_group_offsets({name: None})[name]
-            seen.groups[name] = {place.topic for place, committed in offsets.items() if committed.offset >= 0}
+            seen.groups[name] = {
+                place.topic for place, committed in offsets.items() if committed.offset >= 0
+            }
     for record in _last('human-messages', there):
         seen.messages += 1
         if _fits(record.value, HumanMessage):

@@ -28,7 +28,9 @@ def machine() -> dict[str, object]:
         'system': f'{platform.system()} {platform.machine()}',
         'python': platform.python_version(),
         'packages': {name: importlib.metadata.version(name) for name in PACKAGES},
-        'load_average': [round(each, 2) for each in os.getloadavg()] if hasattr(os, 'getloadavg') else None,
+        'load_average': [round(each, 2) for each in os.getloadavg()]
+        if hasattr(os, 'getloadavg')
+        else None,
         'time': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
     }
 
@@ -36,15 +38,24 @@ def machine() -> dict[str, object]:
 def main() -> int:
     """Measure."""
     parser = argparse.ArgumentParser(prog='python -m bench', description=__doc__)
-    parser.add_argument('--rounds', type=int, default=5, help='how often everything is done (%(default)s)')
-    parser.add_argument('--quick', action='store_true', help='one round of few messages; nothing is written')
+    parser.add_argument(
+        '--rounds', type=int, default=5, help='how often everything is done (%(default)s)'
+    )
+    parser.add_argument(
+        '--quick', action='store_true', help='one round of few messages; nothing is written'
+    )
     arguments = parser.parse_args()
     began, size = time.monotonic(), QUICK if arguments.quick else Size()
     rounds = 1 if arguments.quick else arguments.rounds
     results, here = Results(), machine()
 
     def say(what: str) -> None:
-        print(f'\r\033[K{what}' if sys.stderr.isatty() else what, end='' if sys.stderr.isatty() else '\n', file=sys.stderr, flush=True)
+        print(
+            f'\r\033[K{what}' if sys.stderr.isatty() else what,
+            end='' if sys.stderr.isatty() else '\n',
+            file=sys.stderr,
+            flush=True,
+        )
 
     with Broker() as kafka:
         rig = Rig(kafka.bootstrap_servers)
@@ -62,15 +73,30 @@ def main() -> int:
     say('')
     found = report.ratios(results)
     print(report.table(results), scale.table(scaled), report.promises(found), sep='\n')
-    print(f'\n{done} of {rounds} round(s), {time.monotonic() - began:.0f} s, {here["cores"]} cores, load before: {here["load_average"]}')
+    print(
+        f'\n{done} of {rounds} round(s), {time.monotonic() - began:.0f} s, {here["cores"]} cores, load before: {here["load_average"]}'
+    )
     if not arguments.quick:
         here['seconds'] = round(time.monotonic() - began)
-        numbers = {job: {client: report.rounded(kinds) for client, kinds in clients.items()} for job, clients in results.numbers.items()}
-        document = {'machine': here, 'rounds': done, 'ratios': found, 'numbers': numbers, 'scale': scaled}
-        (ROOT / 'bench' / 'results.json').write_text(json.dumps(document, indent=1) + '\n', encoding='utf-8')
+        numbers = {
+            job: {client: report.rounded(kinds) for client, kinds in clients.items()}
+            for job, clients in results.numbers.items()
+        }
+        document = {
+            'machine': here,
+            'rounds': done,
+            'ratios': found,
+            'numbers': numbers,
+            'scale': scaled,
+        }
+        (ROOT / 'bench' / 'results.json').write_text(
+            json.dumps(document, indent=1) + '\n', encoding='utf-8'
+        )
         (ROOT / 'docs' / 'bench.svg').write_text(report.plot(results), encoding='utf-8')
         for page in (ROOT / 'README.md', ROOT / 'docs' / 'scaling.md'):
-            page.write_text(report.fill(page.read_text(encoding='utf-8'), document), encoding='utf-8')
+            page.write_text(
+                report.fill(page.read_text(encoding='utf-8'), document), encoding='utf-8'
+            )
     return 0
 
 

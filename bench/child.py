@@ -16,13 +16,23 @@ SENDERS = 1000
 def values(count: int, senders: int = SENDERS) -> list[dict[str, str]]:
     """Messages of about 80 bytes; a seed repeats them."""
     chance = random.Random(7)
-    return [{'sender': f'sender-{chance.randrange(senders)}', 'contents': f'message number {n} of a bench'} for n in range(count)]
+    return [
+        {
+            'sender': f'sender-{chance.randrange(senders)}',
+            'contents': f'message number {n} of a bench',
+        }
+        for n in range(count)
+    ]
 
 
 def resident() -> float:
     """Memory of this process in MiB (0 where there is no /proc)."""
     try:
-        return int(Path('/proc/self/statm').read_text(encoding='ascii').split()[1]) * os.sysconf('SC_PAGE_SIZE') / 2**20
+        return (
+            int(Path('/proc/self/statm').read_text(encoding='ascii').split()[1])
+            * os.sysconf('SC_PAGE_SIZE')
+            / 2**20
+        )
     except OSError:
         return 0.0
 
@@ -31,7 +41,10 @@ def cycles(client: Any, topic: str, count: int) -> dict[str, Any]:
     """Make, use and destroy, again and again: seconds a piece, and what memory stays behind."""
     result: dict[str, Any] = {}
     value = values(1)[0]
-    for name, cycle in (('producer', lambda: client.cycle_producer(topic, value)), ('consumer', lambda: client.cycle_consumer(topic))):
+    for name, cycle in (
+        ('producer', lambda: client.cycle_producer(topic, value)),
+        ('consumer', lambda: client.cycle_consumer(topic)),
+    ):
         cycle()
         before, began, cpu = resident(), time.perf_counter(), time.process_time()
         for _ in range(count):

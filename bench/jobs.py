@@ -69,9 +69,18 @@ def _send_and_read(rig: Rig, size: Size, results: Results, say: Say) -> None:
     for client in CLIENTS:
         say(f'send, read: {NAMES[client]}')
         topic = rig.topic('to-send')
-        results.add_rate('send', client, rig.run('send', client, topic, size.messages), size.messages)
-        results.add_rate('send_blocking', client, rig.run('send_blocking', client, topic, size.blocking), size.blocking)
-        results.add_rate('read', client, rig.run('read', client, full, size.messages), size.messages)
+        results.add_rate(
+            'send', client, rig.run('send', client, topic, size.messages), size.messages
+        )
+        results.add_rate(
+            'send_blocking',
+            client,
+            rig.run('send_blocking', client, topic, size.blocking),
+            size.blocking,
+        )
+        results.add_rate(
+            'read', client, rig.run('read', client, full, size.messages), size.messages
+        )
         rig.remove(topic)
     rig.remove(full)
 
@@ -85,7 +94,9 @@ def _create(rig: Rig, size: Size, results: Results, say: Say) -> None:
         say(f'create, use, destroy: {NAMES[client]}')
         results.add('first_send', client, seconds=rig.run('first_send', client, topic)['seconds'])
         group = f'group-{client}-{topic}-{len(results.numbers["first_send"][client]["seconds"])}'
-        results.add('first_read', client, seconds=rig.run('first_read', client, topic, group)['seconds'])
+        results.add(
+            'first_read', client, seconds=rig.run('first_read', client, topic, group)['seconds']
+        )
         for kind, found in rig.run('cycles', client, topic, size.cycles).items():
             results.add(f'cycle_{kind}', client, **found)
     rig.remove(topic)

@@ -27,7 +27,12 @@ class Rig:
         from confluent_kafka.admin import AdminClient
 
         self.servers = servers
-        self.environment = {**os.environ, 'KAFKA_BOOTSTRAP_SERVERS': servers, 'WORKSHOP_ENV_FILE': '', 'PYTHONWARNINGS': 'ignore'}
+        self.environment = {
+            **os.environ,
+            'KAFKA_BOOTSTRAP_SERVERS': servers,
+            'WORKSHOP_ENV_FILE': '',
+            'PYTHONWARNINGS': 'ignore',
+        }
         self._admin = AdminClient({'bootstrap.servers': servers, 'log_level': 2})
 
     def topic(self, name: str, partitions: int = 1) -> str:
@@ -53,7 +58,14 @@ class Rig:
         """What fills topics: it is never measured."""
         from confluent_kafka import Producer
 
-        return Producer({'bootstrap.servers': self.servers, 'log_level': 2, 'linger.ms': 0, 'queue.buffering.max.messages': 2_000_000})
+        return Producer(
+            {
+                'bootstrap.servers': self.servers,
+                'log_level': 2,
+                'linger.ms': 0,
+                'queue.buffering.max.messages': 2_000_000,
+            }
+        )
 
     def fill(self, topic: str, messages: Sequence[dict[str, str]]) -> None:
         """Put messages on a topic, keyed by their senders."""
@@ -68,15 +80,29 @@ class Rig:
         from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
         consumer = Consumer(
-            {'bootstrap.servers': self.servers, 'log_level': 2, 'group.id': 'observer', 'isolation.level': 'read_committed'}
+            {
+                'bootstrap.servers': self.servers,
+                'log_level': 2,
+                'group.id': 'observer',
+                'isolation.level': 'read_committed',
+            }
         )
-        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in range(partitions)])
+        consumer.assign(
+            [TopicPartition(topic, number, OFFSET_BEGINNING) for number in range(partitions)]
+        )
         return consumer
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         """Start a job in a fresh process."""
         command = [sys.executable, '-W', 'ignore', '-m', 'bench.child', *map(str, arguments)]
-        return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def result(self, job: subprocess.Popen[str]) -> dict[str, Any]:
         """What a job printed."""
@@ -85,7 +111,9 @@ class Rig:
         except subprocess.TimeoutExpired:
             job.kill()
             out, err = job.communicate()
-            raise RuntimeError(f'a job took more than {TIMEOUT:g} s: {job.args!r}\n{err[-2000:]}') from None
+            raise RuntimeError(
+                f'a job took more than {TIMEOUT:g} s: {job.args!r}\n{err[-2000:]}'
+            ) from None
         if job.returncode:
             raise RuntimeError(f'a job failed: {job.args!r}\n{err[-2000:]}')
         return json.loads(out.splitlines()[-1])  # type: ignore[no-any-return]
@@ -95,7 +123,9 @@ class Rig:
         return self.result(self.start(*arguments))
 
     @contextlib.contextmanager
-    def service(self, *arguments: object) -> Iterator[tuple[dict[str, Any], list[subprocess.Popen[str]]]]:
+    def service(
+        self, *arguments: object
+    ) -> Iterator[tuple[dict[str, Any], list[subprocess.Popen[str]]]]:
         """Run a service while the block watches it, then end it with Ctrl-C; the dict is what it printed."""
         result: dict[str, Any] = {}
         job = self.start('throttle', *arguments)
@@ -107,7 +137,9 @@ class Rig:
             job.kill()
             job.wait()
 
-    def throttle(self, client: str, count: int, group: bool, senders: int = 1000, limit: int = 100) -> dict[str, Any]:
+    def throttle(
+        self, client: str, count: int, group: bool, senders: int = 1000, limit: int = 100
+    ) -> dict[str, Any]:
         """The throttle over a topic of ``count`` messages: seconds until the last alert was seen, and its CPU seconds."""
         messages = values(count, senders)
         spoken = dict.fromkeys((each['sender'] for each in messages), 0)
@@ -119,11 +151,18 @@ class Rig:
         topic, alerts = self.topic('monitored'), self.topic('alerts')
         self.fill(topic, messages)
         observer = self.observe(alerts)
-        with self.service(client, topic, alerts, f'group-{topic}' if group else '', limit) as (result, jobs):
+        with self.service(client, topic, alerts, f'group-{topic}' if group else '', limit) as (
+            result,
+            jobs,
+        ):
             end = collect(observer, wanted + 1, jobs)[-1][1]
         observer.close()
         self.remove(topic, alerts)
-        return result | {'seconds': end - result['began'], 'count': len(messages), 'alerts': wanted + 1}
+        return result | {
+            'seconds': end - result['began'],
+            'count': len(messages),
+            'alerts': wanted + 1,
+        }
 
     def delays(self, client: str, count: int, group: bool, pause: float = 0.005) -> list[float]:
         """Seconds from sending a message to seeing the alert about it, while the service is not busy."""
@@ -133,7 +172,9 @@ class Rig:
             deadline = time.monotonic() + TIMEOUT
             seen = None
             while seen is None:  # until it is awake
-                producer.produce(topic, json.dumps({'sender': 'first', 'contents': 'hello'}), 'first')
+                producer.produce(
+                    topic, json.dumps({'sender': 'first', 'contents': 'hello'}), 'first'
+                )
                 producer.flush()
                 seen = observer.poll(0.5)
                 if time.monotonic() > deadline:
@@ -144,7 +185,9 @@ class Rig:
             found = []
             for number in range(count):
                 sent = time.perf_counter()
-                producer.produce(topic, json.dumps({'sender': 'red', 'contents': str(number)}), 'red')
+                producer.produce(
+                    topic, json.dumps({'sender': 'red', 'contents': str(number)}), 'red'
+                )
                 msg = observer.poll(5.0)
                 producer.flush()
                 if msg is None or msg.error():
@@ -156,14 +199,18 @@ class Rig:
         return found
 
 
-def collect(observer: Any, count: int, jobs: list[subprocess.Popen[str]]) -> list[tuple[dict[str, Any], float]]:
+def collect(
+    observer: Any, count: int, jobs: list[subprocess.Popen[str]]
+) -> list[tuple[dict[str, Any], float]]:
     """So many alerts of these services, each with the time at which it was seen."""
     deadline = time.monotonic() + TIMEOUT
     found: list[tuple[dict[str, Any], float]] = []
     while len(found) < count:
         for job in jobs:
             if job.poll() is not None:
-                raise RuntimeError(f'a service ended by itself: {job.args!r}\n{job.communicate()[1][-2000:]}')
+                raise RuntimeError(
+                    f'a service ended by itself: {job.args!r}\n{job.communicate()[1][-2000:]}'
+                )
         if time.monotonic() > deadline:
             raise RuntimeError(f'{len(found)} of {count} alerts after {TIMEOUT:g} s')
         msg = observer.poll(0.2)

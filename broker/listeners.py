@@ -27,7 +27,9 @@ __all__ = [
 ]
 
 HOST = '127.0.0.1'  # nobody outside this machine gets in; advertised as a number, because 'localhost' may mean ::1 first
-PORTS = range(20000, 32000)  # below the ports that systems give to outgoing connections, so that a restarted node finds its own again
+PORTS = range(
+    20000, 32000
+)  # below the ports that systems give to outgoing connections, so that a restarted node finds its own again
 HEROKU = 'heroku'
 STEP = 10  # from the ports of one door to those of the next
 LOGIN = 'org.apache.kafka.common.security'
@@ -88,7 +90,9 @@ def is_free(port: int) -> bool:
     return True
 
 
-def choose_ports(doors: Sequence[str], nodes: Sequence[int], first: int | None = None) -> dict[str, dict[int, int]]:
+def choose_ports(
+    doors: Sequence[str], nodes: Sequence[int], first: int | None = None
+) -> dict[str, dict[int, int]]:
     """The port of each node at each door, ``{'scram512': {1: 9092, 2: 9093}, ...}``.
 
     Args:
@@ -104,7 +108,9 @@ def choose_ports(doors: Sequence[str], nodes: Sequence[int], first: int | None =
         for node in nodes:
             port = first + STEP * number + node - 1 if first is not None and door in doors else 0
             while not port or port in taken:
-                port = chance.choice([port for port in chance.sample(PORTS, 20) if is_free(port)] or [0])
+                port = chance.choice(
+                    [port for port in chance.sample(PORTS, 20) if is_free(port)] or [0]
+                )
             taken.add(port)
             ports[door][node] = port
     return ports
@@ -114,23 +120,37 @@ def refuse_taken_ports(doors: Sequence[str], nodes: Sequence[int], first: int) -
     """Raise PortTakenError if somebody listens where a broker should."""
     highest = first + STEP * (len(doors) - 1) + len(nodes) - 1
     if not 1 <= first <= highest <= 65535:
-        raise BrokerError(f'Port {first} does not work: ports up to {highest} would be needed, and they go from 1 to 65535. Say 9092.')
+        raise BrokerError(
+            f'Port {first} does not work: ports up to {highest} would be needed, and they go from 1 to 65535. Say 9092.'
+        )
     for number in range(len(doors)):
         for node in range(len(nodes)):
             if not is_free(port := first + STEP * number + node):
                 raise PortTakenError(port, doors, nodes)
 
 
-def door_properties(node: int, doors: Mapping[str, Door], ports: Ports, passes: Passes | None) -> dict[str, str]:
+def door_properties(
+    node: int, doors: Mapping[str, Door], ports: Ports, passes: Passes | None
+) -> dict[str, str]:
     """The part of ``server.properties`` that is about the doors of one node."""
     among_themselves = Door('SASL_PLAINTEXT', 'PLAIN') if passes else Door('PLAINTEXT')
-    everything = {**doors, **({INTERNAL: among_themselves} if passes else {}), 'controller': among_themselves}
+    everything = {
+        **doors,
+        **({INTERNAL: among_themselves} if passes else {}),
+        'controller': among_themselves,
+    }
     addresses = {door: f'{_listener(door)}://{HOST}:{ports[door][node]}' for door in everything}
     own = {
-        'controller.quorum.voters': ','.join(f'{each}@{HOST}:{port}' for each, port in ports['controller'].items()),
+        'controller.quorum.voters': ','.join(
+            f'{each}@{HOST}:{port}' for each, port in ports['controller'].items()
+        ),
         'listeners': ','.join(addresses.values()),
-        'advertised.listeners': ','.join(address for door, address in addresses.items() if door != 'controller'),
-        'listener.security.protocol.map': ','.join(f'{_listener(name)}:{door.protocol}' for name, door in everything.items()),
+        'advertised.listeners': ','.join(
+            address for door, address in addresses.items() if door != 'controller'
+        ),
+        'listener.security.protocol.map': ','.join(
+            f'{_listener(name)}:{door.protocol}' for name, door in everything.items()
+        ),
         'controller.listener.names': _listener('controller'),
         'inter.broker.listener.name': _listener(INTERNAL if passes else next(iter(doors))),
     }
@@ -146,7 +166,10 @@ def door_properties(node: int, doors: Mapping[str, Door], ports: Ports, passes: 
             'ssl.keystore.type': 'PEM',
         }
         for name, door in everything.items():
-            own |= {f'listener.name.{_listener(name).lower()}.{option}': value for option, value in _demands(name, door, passes).items()}
+            own |= {
+                f'listener.name.{_listener(name).lower()}.{option}': value
+                for option, value in _demands(name, door, passes).items()
+            }
     return own
 
 
@@ -172,7 +195,9 @@ def _demands(name: str, door: Door, passes: Passes) -> dict[str, str]:
     return demands
 
 
-def client_settings(name: str, user: str, doors: Mapping[str, Door], ports: Ports, passes: Passes | None) -> dict[str, str]:
+def client_settings(
+    name: str, user: str, doors: Mapping[str, Door], ports: Ports, passes: Passes | None
+) -> dict[str, str]:
     """What a client has to say at a door, ``{'KAFKA_BOOTSTRAP_SERVERS': '127.0.0.1:9092', ...}``. See ``Broker.env``."""
     heroku, name = name == HEROKU, 'wrong-name' if name == HEROKU else name
     if name not in doors:
@@ -195,8 +220,14 @@ def client_settings(name: str, user: str, doors: Mapping[str, Door], ports: Port
     if door.protocol.endswith('SSL'):
         settings['KAFKA_SSL_CAFILE'] = str(passes.ca)
     if door.wants_certificate:
-        settings |= {'KAFKA_SSL_CERTFILE': str(passes.certificate(user)), 'KAFKA_SSL_KEYFILE': str(passes.key(user))}
+        settings |= {
+            'KAFKA_SSL_CERTFILE': str(passes.certificate(user)),
+            'KAFKA_SSL_KEYFILE': str(passes.key(user)),
+        }
     if door.mechanism:
         settings['KAFKA_SASL_MECHANISM'] = door.mechanism
-        settings |= {'KAFKA_SASL_PLAIN_USERNAME': user, 'KAFKA_SASL_PLAIN_PASSWORD': passes.passwords[user]}
+        settings |= {
+            'KAFKA_SASL_PLAIN_USERNAME': user,
+            'KAFKA_SASL_PLAIN_PASSWORD': passes.passwords[user],
+        }
     return settings

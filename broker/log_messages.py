@@ -25,7 +25,9 @@ LOG4J = """\
 """
 READY = 'Kafka Server started'
 CAUSES = {
-    'port': re.compile(r'Address already in use|failed to bind|Permission denied.*bind', re.IGNORECASE),
+    'port': re.compile(
+        r'Address already in use|failed to bind|Permission denied.*bind', re.IGNORECASE
+    ),
     'folder': re.compile(r'Failed to acquire lock'),
     'crash': re.compile(r'A fatal error has been detected by the Java Runtime Environment'),
 }
@@ -46,16 +48,32 @@ NORMAL = {
 QUIET = re.compile('|'.join(NORMAL.values()))
 WHO = re.compile(r'^(\[[^\]]*\] *)+')
 SENTENCES = (
-    (re.compile(r"CreatableTopic\(name='([^']+)', numPartitions=-1.*SUCCESS"), r'Topic \1 was created.'),
-    (re.compile(r"CreatableTopic\(name='([^']+)', numPartitions=(\d+).*SUCCESS"), r'Topic \1 was created, partitions: \2.'),
-    (re.compile(r'Connection to node (\d+) \(.*could not be established'), r'Broker \1 cannot be reached by the others.'),
     (
-        re.compile(r'current ISR : (\d+) is insufficient to satisfy the min.isr requirement of (\d+) for partition ([^,\s]+)'),
+        re.compile(r"CreatableTopic\(name='([^']+)', numPartitions=-1.*SUCCESS"),
+        r'Topic \1 was created.',
+    ),
+    (
+        re.compile(r"CreatableTopic\(name='([^']+)', numPartitions=(\d+).*SUCCESS"),
+        r'Topic \1 was created, partitions: \2.',
+    ),
+    (
+        re.compile(r'Connection to node (\d+) \(.*could not be established'),
+        r'Broker \1 cannot be reached by the others.',
+    ),
+    (
+        re.compile(
+            r'current ISR : (\d+) is insufficient to satisfy the min.isr requirement of (\d+) for partition ([^,\s]+)'
+        ),
         r'Partition \3 takes no messages now: in-sync replicas: \1, needed: \2.',
     ),
-    (re.compile(r'Failed authentication with /(\S+) .*\((.*)\)'), r'A client at \1 was refused: \2.'),
     (
-        re.compile(r'Principal = User:(\S+) is Denied operation = (\S+) .* resource = (\w+):\w+:(\S+)'),
+        re.compile(r'Failed authentication with /(\S+) .*\((.*)\)'),
+        r'A client at \1 was refused: \2.',
+    ),
+    (
+        re.compile(
+            r'Principal = User:(\S+) is Denied operation = (\S+) .* resource = (\w+):\w+:(\S+)'
+        ),
         r'\1 was denied: no right to \2 \3 \4.',
     ),
     (re.compile(r'Performing controller activation'), ''),
@@ -74,7 +92,11 @@ def ended_because(text: str) -> str:
 
 def last_lines(text: str, count: int = 15) -> str:
     """The last lines of a log, indented, for the end of an error message."""
-    lines = [line.rstrip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith('at ')]
+    lines = [
+        line.rstrip()
+        for line in text.splitlines()
+        if line.strip() and not line.lstrip().startswith('at ')
+    ]
     return ''.join(f'\n    {printable(line[:300])}' for line in lines[-count:])
 
 

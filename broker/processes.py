@@ -41,11 +41,22 @@ class Guard:
         self._owner = os.getpid()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, '-E', '-s', '-S', str(SUPERVISOR), str(self.folder), str(self._owner), str(grace)],
+                [
+                    sys.executable,
+                    '-E',
+                    '-s',
+                    '-S',
+                    str(SUPERVISOR),
+                    str(self.folder),
+                    str(self._owner),
+                    str(grace),
+                ],
                 stdin=subprocess.PIPE,
                 env=environment,
                 start_new_session=True,  # the terminal's Ctrl-C is Python's alone
-                creationflags=getattr(subprocess, 'CREATE_NEW_PROCESS_GROUP', 0),  # the same on Windows
+                creationflags=getattr(
+                    subprocess, 'CREATE_NEW_PROCESS_GROUP', 0
+                ),  # the same on Windows
             )
         except BaseException:  # Ctrl-C before there is anybody who would remove it
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -57,10 +68,14 @@ class Guard:
             path.unlink(missing_ok=True)
         try:
             assert self._process.stdin
-            self._process.stdin.write(json.dumps({'node': node, 'command': command, 'log': str(log)}).encode() + b'\n')
+            self._process.stdin.write(
+                json.dumps({'node': node, 'command': command, 'log': str(log)}).encode() + b'\n'
+            )
             self._process.stdin.flush()
         except (OSError, ValueError) as error:
-            raise BrokerError(f'Broker {node} cannot be started: its guard has ended. Make a new Broker().') from error
+            raise BrokerError(
+                f'Broker {node} cannot be started: its guard has ended. Make a new Broker().'
+            ) from error
 
     def pid(self, node: int) -> int | None:
         """The process id of a JVM; None if it does not run."""
@@ -79,7 +94,9 @@ class Guard:
         """Send a signal by its name: ``guard.signal(1, 'SIGSTOP')``."""
         number = getattr(signal, name, signal.SIGTERM if name == 'SIGKILL' else None)
         if number is None:
-            raise BrokerError(f'This system has no {name}: a process cannot be frozen here. Try kill({node}) and restart({node}).')
+            raise BrokerError(
+                f'This system has no {name}: a process cannot be frozen here. Try kill({node}) and restart({node}).'
+            )
         pid = self.pid(node)
         if pid is None:
             raise BrokerError(f'Broker {node} does not run. restart({node}) starts it again.')

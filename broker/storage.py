@@ -17,13 +17,25 @@ from broker import jvm, users
 from broker.users import Passes
 from errors import BrokerError
 
-__all__ = ['damaged', 'in_use', 'make_template', 'new_id', 'node_folder', 'prepare', 'properties', 'taken', 'write_properties']
+__all__ = [
+    'damaged',
+    'in_use',
+    'make_template',
+    'new_id',
+    'node_folder',
+    'prepare',
+    'properties',
+    'taken',
+    'write_properties',
+]
 
 META = 'meta.properties'
 METADATA_LOG = '__cluster_metadata-0'
 PASSES = 'passes'
 ARGUMENTS = 'arguments'
-_TAKEN: dict[Path, object] = {}  # a lock on a file holds other processes back, not this one's own brokers
+_TAKEN: dict[
+    Path, object
+] = {}  # a lock on a file holds other processes back, not this one's own brokers
 INTERNAL_TOPICS = ('offsets.topic', 'transaction.state.log', 'share.coordinator.state.topic')
 
 # What a small Kafka for learning has otherwise than Kafka by default, which is in the comments.
@@ -47,7 +59,9 @@ QUICK = {
 
 def new_id() -> str:
     """A random id as Kafka writes them: 22 letters, never '-' first (a command line would take it for an option)."""
-    while (text := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip('=')).startswith('-'):
+    while (text := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip('=')).startswith(
+        '-'
+    ):
         pass
     return text
 
@@ -84,7 +98,9 @@ def properties(node: int, folder: Path, nodes: int, extra: Mapping[str, str]) ->
 
 def write_properties(path: Path, values: Mapping[str, str]) -> None:
     """Write a ``server.properties``, for this user only: it may hold passwords."""
-    _write_privately(path, ''.join(f'{name}={value}\n' for name, value in values.items()).replace('\\', '\\\\'))
+    _write_privately(
+        path, ''.join(f'{name}={value}\n' for name, value in values.items()).replace('\\', '\\\\')
+    )
 
 
 def _write_privately(path: Path, text: str) -> None:
@@ -95,7 +111,11 @@ def _write_privately(path: Path, text: str) -> None:
 def _spelt_for_java(character: str) -> str:
     """Java reads such files as Latin-1; all that is beyond ASCII is written as UTF-16 in hex, with a backslash and u in front."""
     units = character.encode('utf-16-be').hex()
-    return character if character.isascii() else ''.join(f'\\u{units[i : i + 4]}' for i in range(0, len(units), 4))
+    return (
+        character
+        if character.isascii()
+        else ''.join(f'\\u{units[i : i + 4]}' for i in range(0, len(units), 4))
+    )
 
 
 def make_template(installation: jvm.Installation) -> None:
@@ -112,12 +132,16 @@ def _format(installation: jvm.Installation, target: Path, users: Passes | None) 
             'listeners': 'CONTROLLER://localhost:1',
             'controller.listener.names': 'CONTROLLER',
         }
-        write_properties(settings, properties(1, Path(temporary), 1, doors) | {'process.roles': 'controller'})
+        write_properties(
+            settings, properties(1, Path(temporary), 1, doors) | {'process.roles': 'controller'}
+        )
         words = ['kafka.tools.StorageTool', 'format', '-t', new_id(), '-c', settings.name]
         for user, password in users.passwords.items() if users else ():
             for mechanism in ('SCRAM-SHA-256', 'SCRAM-SHA-512'):
                 words += ['--add-scram', f'{mechanism}=[name={user},password={password}]']
-        _write_privately(Path(temporary) / ARGUMENTS, ''.join(f'"{word}"\n' for word in words))  # a command line is for all to see
+        _write_privately(
+            Path(temporary) / ARGUMENTS, ''.join(f'"{word}"\n' for word in words)
+        )  # a command line is for all to see
         run = subprocess.run(
             installation.command(f'@{ARGUMENTS}'),
             check=False,
@@ -141,21 +165,27 @@ def taken(folder: Path) -> Iterator[None]:
         BrokerError: another broker holds it, or it cannot be used.
     """
     if ',' in str(folder):
-        raise BrokerError(f'The data folder {folder} has a comma in its name, which separates folders for Kafka. Name another one.')
+        raise BrokerError(
+            f'The data folder {folder} has a comma in its name, which separates folders for Kafka. Name another one.'
+        )
     with contextlib.ExitStack() as stack:
         if _TAKEN.setdefault(folder, stack) is not stack:
             raise BrokerError(in_use(folder))
         stack.callback(_TAKEN.pop, folder)
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            if not jvm.try_lock(stack.enter_context(folder.with_suffix('.lock').open('a')).fileno()):
+            if not jvm.try_lock(
+                stack.enter_context(folder.with_suffix('.lock').open('a')).fileno()
+            ):
                 raise BrokerError(in_use(folder))
         except OSError as error:
             raise BrokerError(unusable(folder, error)) from error
         yield
 
 
-def prepare(folder: Path, installation: jvm.Installation, nodes: Sequence[int], secure: bool) -> Passes | None:
+def prepare(
+    folder: Path, installation: jvm.Installation, nodes: Sequence[int], secure: bool
+) -> Passes | None:
     """Make the data folder of a cluster, all of it or nothing; or look whether the one that is there can be used.
 
     Args:
@@ -175,7 +205,11 @@ def prepare(folder: Path, installation: jvm.Installation, nodes: Sequence[int], 
             _make(folder, installation, nodes, secure)
         clusters = {_cluster_id(folder, node) for node in nodes}
         if len(clusters) > 1:
-            raise BrokerError(damaged(folder, f'its nodes belong to different clusters: {", ".join(sorted(clusters))}'))
+            raise BrokerError(
+                damaged(
+                    folder, f'its nodes belong to different clusters: {", ".join(sorted(clusters))}'
+                )
+            )
         for node in nodes:
             _refuse_if_in_use(node_folder(folder, node))
     except OSError as error:
@@ -213,7 +247,11 @@ def _cluster_id(folder: Path, node: int) -> str:
         raise BrokerError(damaged(folder, f'node-{node}/{missing} is missing'))
     lines = path.read_text(encoding='utf-8', errors='replace').splitlines()
     meta = dict(line.split('=', 1) for line in lines if '=' in line and not line.startswith('#'))
-    if meta.get('node.id') != str(node) or len(meta.get('cluster.id', '')) < 10 or 'version' not in meta:
+    if (
+        meta.get('node.id') != str(node)
+        or len(meta.get('cluster.id', '')) < 10
+        or 'version' not in meta
+    ):
         raise BrokerError(damaged(folder, f'{path} is no longer what Kafka wrote there'))
     return meta['cluster.id']
 

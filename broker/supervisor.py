@@ -59,7 +59,9 @@ def _watch(folder: Path, parent: int, grace: float) -> None:
     signal.signal(signal.SIGTERM, lambda *_: orders.put(''))
     for name in ('SIGINT', 'SIGHUP'):
         if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda *_: None)  # SIG_IGN would be inherited by the JVMs
+            signal.signal(
+                getattr(signal, name), lambda *_: None
+            )  # SIG_IGN would be inherited by the JVMs
     jvms: dict[int, subprocess.Popen[bytes]] = {}
     die_with_guard = _die_with_guard()
 

@@ -57,7 +57,12 @@ class Passes:
 def make(folder: Path) -> Passes:
     """Make up an authority, certificates and passwords, and write them to a new folder that only this user can read."""
     import trustme
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        load_pem_private_key,
+    )
 
     def key_of(certificate: trustme.LeafCert) -> bytes:
         """The key in PKCS8, the only form that Java reads."""
@@ -70,7 +75,9 @@ def make(folder: Path) -> Passes:
     authority.cert_pem.write_to_path(str(passes.ca))
     for right_name, names in ((True, NAMES), (False, (WRONG_NAME,))):
         certificate = authority.issue_cert(*names, common_name=names[0])
-        passes.server(right_name).write_bytes(key_of(certificate) + certificate.cert_chain_pems[0].bytes())
+        passes.server(right_name).write_bytes(
+            key_of(certificate) + certificate.cert_chain_pems[0].bytes()
+        )
     for user in USERS:
         certificate = authority.issue_cert(f'{user}@workshop.example', common_name=user)
         passes.key(user).write_bytes(key_of(certificate))
@@ -90,8 +97,16 @@ def load(folder: Path) -> Passes:
     try:
         passwords = json.loads((folder / PASSWORDS).read_text(encoding='utf-8'))
         passes = Passes(folder, {user: str(passwords[user]) for user in (*USERS, INTERNAL)})
-        for path in (passes.ca, passes.server(), passes.server(right_name=False), *map(passes.key, USERS), *map(passes.certificate, USERS)):
+        for path in (
+            passes.ca,
+            passes.server(),
+            passes.server(right_name=False),
+            *map(passes.key, USERS),
+            *map(passes.certificate, USERS),
+        ):
             path.read_bytes()
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BrokerError(f'The made-up certificates and passwords in {folder} are damaged: {error}.') from error
+        raise BrokerError(
+            f'The made-up certificates and passwords in {folder} are damaged: {error}.'
+        ) from error
     return passes

@@ -37,7 +37,9 @@ METADATA_WAIT = 10.0  # seconds for a topic's partitions to become known; a topi
 class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
     """A KafkaConsumer that reports and skips what it cannot read, and whose loop takes large steps."""
 
-    def __init__(self, *topics: str, schema: Any = None, dead_letter_topic: str | None = None, **options: Any) -> None:
+    def __init__(
+        self, *topics: str, schema: Any = None, dead_letter_topic: str | None = None, **options: Any
+    ) -> None:
         self._values = Values(schema)
         self._dead_letter_topic = dead_letter_topic
         self.on_malformed: Callable[[Any], None] | None = None  # instead of forwarding
@@ -48,10 +50,14 @@ class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
         self._starts: dict[TopicPartition, int] = {}
         self._given, self._given_at, self._pace = 0, 0.0, FIRST_STEP
         workarounds.read_any_header()
-        super().__init__(*topics, value_deserializer=self._values, key_deserializer=Keys(), **options)
+        super().__init__(
+            *topics, value_deserializer=self._values, key_deserializer=Keys(), **options
+        )
         self._fetcher.PartitionRecords = QuickRecords
         self._outage = Outage(self)
-        self._client.cluster.config['retry_backoff_ms'] = FIRST_STEPS_MS  # kafka-python 3.0 does not hand the option on
+        self._client.cluster.config['retry_backoff_ms'] = (
+            FIRST_STEPS_MS  # kafka-python 3.0 does not hand the option on
+        )
         if not _open:
             atexit.register(_close_all)
         _open.add(self)
@@ -63,21 +69,37 @@ class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
         """Subscribe, and fix where each partition starts: now, not at the first poll as the client would."""
         self.subscribe(topics)
         deadline = time.monotonic() + METADATA_WAIT
-        while missing := [topic for topic in topics if not self._cluster.partitions_for_topic(topic)]:
+        while missing := [
+            topic for topic in topics if not self._cluster.partitions_for_topic(topic)
+        ]:
             if time.monotonic() > deadline:
-                raise AccessError(f'The topic {missing[0]!r} is not there. Check its name, or create it if Kafka may not by itself.')
+                raise AccessError(
+                    f'The topic {missing[0]!r} is not there. Check its name, or create it if Kafka may not by itself.'
+                )
             update = self._cluster.request_update()
             self._net.run(self._manager.wait_for, update, 1000)
-        places = [TopicPartition(topic, number) for topic in topics for number in self._cluster.partitions_for_topic(topic)]
+        places = [
+            TopicPartition(topic, number)
+            for topic in topics
+            for number in self._cluster.partitions_for_topic(topic)
+        ]
         if offset == 'earliest':
             return
         ends = self.end_offsets(places, timeout_ms=METADATA_WAIT * 1000)
         if isinstance(offset, datetime.datetime):
-            found = self.offsets_for_times(dict.fromkeys(places, max(int(offset.timestamp() * 1000), 0)))
-            self._starts = {place: found[place].offset if found.get(place) else end for place, end in ends.items()}
+            found = self.offsets_for_times(
+                dict.fromkeys(places, max(int(offset.timestamp() * 1000), 0))
+            )
+            self._starts = {
+                place: found[place].offset if found.get(place) else end
+                for place, end in ends.items()
+            }
         elif isinstance(offset, int):
             begin = self.beginning_offsets(places)
-            self._starts = {p: min(end, max(begin[p], offset if offset >= 0 else end + offset)) for p, end in ends.items()}
+            self._starts = {
+                p: min(end, max(begin[p], offset if offset >= 0 else end + offset))
+                for p, end in ends.items()
+            }
         else:
             self._starts = ends
 
@@ -87,12 +109,16 @@ class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
 
     def _refresh_committed_offsets(self, timeout_ms: float | None = None) -> bool:
         settled: bool = super()._refresh_committed_offsets(timeout_ms)
-        for place in self._subscription.assigned_partitions() if self._starts and not settled else ():
+        for place in (
+            self._subscription.assigned_partitions() if self._starts and not settled else ()
+        ):
             if place in self._starts and self._subscription.is_offset_reset_needed(place):
                 super().seek(place, self._starts.pop(place))
         return settled
 
-    def poll(self, timeout_ms: float = 0, max_records: int | None = None, update_offsets: bool = True) -> dict[TopicPartition, list[Any]]:
+    def poll(
+        self, timeout_ms: float = 0, max_records: int | None = None, update_offsets: bool = True
+    ) -> dict[TopicPartition, list[Any]]:
         """As kafka-python's, without the records that cannot be read; a partition that had nothing else comes with an empty list.
 
         Raises:
@@ -106,15 +132,25 @@ class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
             if update_offsets and self._ends:  # a loop was left: what it has not given comes again
                 self._drop_ahead()
             batch = super().poll(timeout_ms, max_records or self.pace(), update_offsets)
-        except kafka.errors.KafkaConnectionError:  # a member of a group that looks for its coordinator while Kafka is away
+        except (
+            kafka.errors.KafkaConnectionError
+        ):  # a member of a group that looks for its coordinator while Kafka is away
             time.sleep(min(timeout_ms / 1000, 0.1))
         self._given, self._given_at = sum(map(len, batch.values())), time.monotonic()
         if not update_offsets:
-            self._ends = {place: OffsetAndMetadata(r[-1].offset + 1, '', r[-1].leader_epoch) for place, r in batch.items()}
+            self._ends = {
+                place: OffsetAndMetadata(r[-1].offset + 1, '', r[-1].leader_epoch)
+                for place, r in batch.items()
+            }
         if self._values.malformed != bad:
             try:
-                batch = {place: [r for r in records if not self._is_malformed(r)] for place, records in batch.items()}
-            except BaseException:  # a dead letter that was not delivered: the whole batch comes again
+                batch = {
+                    place: [r for r in records if not self._is_malformed(r)]
+                    for place, records in batch.items()
+                }
+            except (
+                BaseException
+            ):  # a dead letter that was not delivered: the whole batch comes again
                 for place, records in batch.items():
                     self.seek(place, records[0].offset)
                 raise
@@ -179,7 +215,9 @@ class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
                 here = TopicPartition(self._current.topic, self._current.partition)
                 for place in self._ends:
                     if place == here:
-                        ends[place] = OffsetAndMetadata(self._current.offset + 1, '', self._current.leader_epoch)
+                        ends[place] = OffsetAndMetadata(
+                            self._current.offset + 1, '', self._current.leader_epoch
+                        )
                         break
                     ends[place] = self._ends[place]
         else:
@@ -228,9 +266,13 @@ class ChatConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
 
     def _check_open(self) -> None:
         if self._closed:
-            raise ClosedError('This consumer is closed. Make another with consumer.get_consumer(...): they are cheap.')
+            raise ClosedError(
+                'This consumer is closed. Make another with consumer.get_consumer(...): they are cheap.'
+            )
         if self._pid != os.getpid():
-            raise ClosedError('This consumer was made before a fork, and belongs to the other process. Make another here.')
+            raise ClosedError(
+                'This consumer was made before a fork, and belongs to the other process. Make another here.'
+            )
 
 
 _open: weakref.WeakSet[ChatConsumer] = weakref.WeakSet()

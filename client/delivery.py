@@ -39,7 +39,9 @@ class Tally(CtrlC):
     1
     """
 
-    def __init__(self, topic: str, limit: int = 20_000, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, topic: str, limit: int = 20_000, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         super().__init__()
         self.topic, self.limit, self.clock = topic, limit, clock
         self.sent = self.acknowledged = self.failed = 0
@@ -89,11 +91,18 @@ class Tally(CtrlC):
                 flush(PATIENCE)
             if self.under_way:
                 logger.warning(
-                    'Kafka is waited for, 10 s at most: messages to %s that it has not acknowledged: %d.', self.topic, self.under_way
+                    'Kafka is waited for, 10 s at most: messages to %s that it has not acknowledged: %d.',
+                    self.topic,
+                    self.under_way,
                 )
             flush(10.0)
         if self.failed:
-            logger.warning('%d of %d messages to %s were lost: Kafka did not take them.', self.failed, self.sent, self.topic)
+            logger.warning(
+                '%d of %d messages to %s were lost: Kafka did not take them.',
+                self.failed,
+                self.sent,
+                self.topic,
+            )
         return self.acknowledged
 
     def _acknowledge(self, _: object) -> None:
@@ -113,7 +122,11 @@ class Tally(CtrlC):
     def _note_silence(self) -> None:
         if self.under_way and not self._silent and self.clock() - self._heard > PATIENCE:
             self._silent = True
-            logger.warning('Kafka does not answer. Messages to %s wait for it, until now %d.', self.topic, self.under_way)
+            logger.warning(
+                'Kafka does not answer. Messages to %s wait for it, until now %d.',
+                self.topic,
+                self.under_way,
+            )
 
     def _wake(self) -> None:
         if self.under_way == self.limit // 2:

@@ -51,9 +51,16 @@ class Keys(Deserializer):  # type: ignore[misc]
 class QuickRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
     """Reads what was fetched from one partition; ``ChatConsumer`` gives it to kafka-python in place of the original."""
 
-    def _unpack_records(self, tp: TopicPartition, records: Any, keys: Any, values: Any) -> Iterator[Any]:
+    def _unpack_records(
+        self, tp: TopicPartition, records: Any, keys: Any, values: Any
+    ) -> Iterator[Any]:
         while (batch := records.next_batch()) is not None:
-            if batch.magic != 2 or batch.is_control_batch or self.aborted_transactions or self.aborted_producer_ids:
+            if (
+                batch.magic != 2
+                or batch.is_control_batch
+                or self.aborted_transactions
+                or self.aborted_producer_ids
+            ):
                 try:
                     yield from super()._unpack_records(tp, _Only(batch), keys, values)
                 except _DoneError:
@@ -72,9 +79,19 @@ class QuickRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
             )
         batch._maybe_uncompress()
         data, pos = bytes(batch._buffer), batch._pos
-        base, sent, kind, epoch = batch.base_offset, batch.first_timestamp, batch.timestamp_type, batch.leader_epoch
+        base, sent, kind, epoch = (
+            batch.base_offset,
+            batch.first_timestamp,
+            batch.timestamp_type,
+            batch.leader_epoch,
+        )
         appended = batch.max_timestamp if kind == batch.LOG_APPEND_TIME else None
-        read_key, read_value, record, make = keys.deserialize, values.deserialize, ConsumerRecord, tuple.__new__
+        read_key, read_value, record, make = (
+            keys.deserialize,
+            values.deserialize,
+            ConsumerRecord,
+            tuple.__new__,
+        )
         self.leader_epoch = epoch
         self.bytes_read += len(data)
         self.records_read += batch.records_count
@@ -115,7 +132,9 @@ class QuickRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
                 if data[pos]:
                     batch._pos = begin
                     headers = batch._read_msg().headers
-                    headers_size = sum(len(name.encode()) + len(content or b'') for name, content in headers)
+                    headers_size = sum(
+                        len(name.encode()) + len(content or b'') for name, content in headers
+                    )
                     pos = end - 1
                 pos += 1
                 if pos != end or end > len(data):
@@ -124,9 +143,26 @@ class QuickRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
                 sizes = key_size, value_size, headers_size
                 key, value = read_key(topic, headers, key), read_value(topic, headers, value)
                 when = sent + later if appended is None else appended
-                yield make(record, (topic, partition, epoch, offset, when, kind, key, value, headers, None, *sizes))
+                yield make(
+                    record,
+                    (
+                        topic,
+                        partition,
+                        epoch,
+                        offset,
+                        when,
+                        kind,
+                        key,
+                        value,
+                        headers,
+                        None,
+                        *sizes,
+                    ),
+                )
         except IndexError as error:
-            raise kafka.errors.CorruptRecordError(f'{topic}, partition {partition}: the batch at {base} breaks off.') from error
+            raise kafka.errors.CorruptRecordError(
+                f'{topic}, partition {partition}: the batch at {base} breaks off.'
+            ) from error
         if pos != len(data):
             raise kafka.errors.CorruptRecordError(
                 f'{topic}, partition {partition}: the batch at {base} has {len(data) - pos} bytes too many.'

@@ -19,11 +19,27 @@ import settings
 from client import workarounds
 from connection import diagnosis
 
-__all__ = ['REFUSALS', 'Flow', 'KeyPartitioner', 'Outage', 'abandon', 'commit', 'give_up', 'make_producer', 'make_transactional', 'pending']
+__all__ = [
+    'REFUSALS',
+    'Flow',
+    'KeyPartitioner',
+    'Outage',
+    'abandon',
+    'commit',
+    'give_up',
+    'make_producer',
+    'make_transactional',
+    'pending',
+]
 
 log = logging.getLogger(__name__)
 
-REFUSALS = (kafka.errors.KafkaConfigurationError, ValueError, AssertionError, RuntimeError)  # options that do not fit together
+REFUSALS = (
+    kafka.errors.KafkaConfigurationError,
+    ValueError,
+    AssertionError,
+    RuntimeError,
+)  # options that do not fit together
 BULK_GAP = 0.0005  # seconds: sends closer than this are bulk, and may wait for company
 BULK_LINGER_MS = 20
 ROOM = 64 * 2**20  # bytes of messages and their promises that may wait for acknowledgement
@@ -41,7 +57,15 @@ class KeyPartitioner(DefaultPartitioner):  # type: ignore[misc]
         self._known: dict[tuple[str, bytes], int] = {}
         self._counts: dict[str, int] = {}
 
-    def partition(self, topic: str, key: Any, serialized_key: bytes | None, value: Any, serialized_value: Any, cluster: Any) -> int:
+    def partition(
+        self,
+        topic: str,
+        key: Any,
+        serialized_key: bytes | None,
+        value: Any,
+        serialized_value: Any,
+        cluster: Any,
+    ) -> int:
         """The partition for a key; it is computed once, and again when the topic's partitions have grown."""
         count = len(cluster.partitions_for_topic(topic) or ())
         if self._counts.get(topic) != count or len(self._known) > KEYS:
@@ -82,7 +106,9 @@ def make_transactional(name: str) -> Any:
     Raises:
         UnreachableError, KafkaError: there is no Kafka that could begin one.
     """
-    options = settings.client_options('producer', transactional_id=name, retry_backoff_ms=5, partitioner=KeyPartitioner())
+    options = settings.client_options(
+        'producer', transactional_id=name, retry_backoff_ms=5, partitioner=KeyPartitioner()
+    )
     producer = make_producer(options)
     try:
         producer.init_transactions()
@@ -99,7 +125,9 @@ def give_up(producer: Any, timeout: float = 2.0) -> None:
         producer._sender.wakeup()
         result.wait(timeout_ms=timeout * 1000)
     except kafka.errors.KafkaError:
-        log.debug('the transaction is left to expire, or to the next producer of its name', exc_info=True)
+        log.debug(
+            'the transaction is left to expire, or to the next producer of its name', exc_info=True
+        )
     abandon(producer)
 
 
@@ -128,19 +156,31 @@ class Flow:
             KafkaTimeoutError: there was no room for ``max_block_ms``.
         """
         now = time.perf_counter()
-        self._batching['linger_ms'] = BULK_LINGER_MS if now - self._last < BULK_GAP and not alone else 0
+        self._batching['linger_ms'] = (
+            BULK_LINGER_MS if now - self._last < BULK_GAP and not alone else 0
+        )
         self._last = now
         self._unweighed += size + FUTURE_BYTES
         if self._unweighed > WEIGH_EVERY:
             self._unweighed = 0
             self._wait_for_room()
 
-    def send(self, topic: str, value: bytes, key: Any, headers: Any, timestamp_ms: int | None) -> Any:
+    def send(
+        self, topic: str, value: bytes, key: Any, headers: Any, timestamp_ms: int | None
+    ) -> Any:
         """As ``KafkaProducer.send``; for the usual message by a shorter way, to the same place."""
         producer = self.producer
         places = producer._metadata._partitions.get(topic)
-        if not (places and key.__class__ is bytes and headers is None and len(key) + len(value) < PLAIN and not producer._closed):
-            return producer.send(topic, value, key, None if headers is None else list(headers), None, timestamp_ms)
+        if not (
+            places
+            and key.__class__ is bytes
+            and headers is None
+            and len(key) + len(value) < PLAIN
+            and not producer._closed
+        ):
+            return producer.send(
+                topic, value, key, None if headers is None else list(headers), None, timestamp_ms
+            )
         known = self._places.get((topic, key))
         if known is None or known[1] != len(places):
             partition = producer._partition(topic, None, key, value, key, value)
@@ -159,12 +199,17 @@ class Flow:
         limit = self.producer.config['batch_size']
         while True:
             waiting = self.producer._accumulator._incomplete.all()
-            weight = sum(min(b.record_count * b.max_record_size, max(limit, b.max_record_size)) for b in waiting)
+            weight = sum(
+                min(b.record_count * b.max_record_size, max(limit, b.max_record_size))
+                for b in waiting
+            )
             if weight + FUTURE_BYTES * sum(b.record_count for b in waiting) < ROOM:
                 return
             oldest = min(waiting, key=lambda batch: batch.created)
             if not oldest.produce_future.wait(max(deadline - time.monotonic(), 0)):
-                raise kafka.errors.KafkaTimeoutError(f'{pending(self.producer)} messages wait to be acknowledged')
+                raise kafka.errors.KafkaTimeoutError(
+                    f'{pending(self.producer)} messages wait to be acknowledged'
+                )
 
 
 def pending(producer: Any) -> int:
@@ -178,12 +223,18 @@ def commit(producer: Any, offsets: dict[TopicPartition, Any], group: Any, timeou
     Raises:
         KafkaError: it was not committed, or it is not known whether it was.
     """
-    steps = [lambda: producer._transaction_manager.send_offsets_to_transaction(offsets, group)] if offsets else []
+    steps = (
+        [lambda: producer._transaction_manager.send_offsets_to_transaction(offsets, group)]
+        if offsets
+        else []
+    )
     for begin in [*steps, producer._transaction_manager.begin_commit]:
         result = begin()
         producer._sender.wakeup()
         if not result.wait(timeout_ms=timeout * 1000):
-            raise kafka.errors.KafkaTimeoutError(f'a transaction was not answered within {timeout:g} s')
+            raise kafka.errors.KafkaTimeoutError(
+                f'a transaction was not answered within {timeout:g} s'
+            )
 
 
 class Outage:
@@ -208,16 +259,23 @@ class Outage:
             if self._said:
                 log.warning('Kafka is back. It goes on where it was.')
                 self._said = False
-        elif now - before > self._patience:  # nobody asked for so long that connections may have been closed for that
+        elif (
+            now - before > self._patience
+        ):  # nobody asked for so long that connections may have been closed for that
             self._seen = now
         elif not self._said and now - self._seen > self._patience:
-            log.warning('Kafka is away since %.0f s. It is waited for: what is said meanwhile is read later.', self._patience)
+            log.warning(
+                'Kafka is away since %.0f s. It is waited for: what is said meanwhile is read later.',
+                self._patience,
+            )
             self._said = True
 
 
 def is_spent(producer: Any) -> bool:
     """Whether the producer refuses all further messages: to kafka-python 3.0, one refused batch is fatal to an idempotent producer."""
-    return producer._transaction_manager is not None and bool(producer._transaction_manager.has_fatal_error())
+    return producer._transaction_manager is not None and bool(
+        producer._transaction_manager.has_fatal_error()
+    )
 
 
 def abandon(producer: Any) -> None:

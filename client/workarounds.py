@@ -105,7 +105,10 @@ def _ask_without_waiting(sender: Any, manager: Any) -> bool:
 
 def _give_up_what_is_late(sender: Any) -> None:
     now = time.monotonic()
-    for batch in [*sender._accumulator.expired_batches(now=now), *sender._get_expired_inflight_batches(now=now)]:
+    for batch in [
+        *sender._accumulator.expired_batches(now=now),
+        *sender._get_expired_inflight_batches(now=now),
+    ]:
         seconds = sender._accumulator.delivery_timeout_ms / 1000
         error = kafka.errors.KafkaTimeoutError(
             f'{batch.record_count} message(s) not acknowledged within {seconds:g} s (delivery_timeout_ms)'

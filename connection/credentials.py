@@ -22,7 +22,12 @@ __all__ = ['HEROKU', 'Options', 'Secret', 'check_way_in', 'conceal', 'take_herok
 
 PEM = '-----BEGIN'
 TLS_OPTIONS = ('ssl_cafile', 'ssl_certfile', 'ssl_keyfile', 'ssl_password', 'ssl_crlfile')
-LOGIN_OPTIONS = ('sasl_mechanism', 'sasl_plain_username', 'sasl_plain_password', 'sasl_oauth_token_provider')
+LOGIN_OPTIONS = (
+    'sasl_mechanism',
+    'sasl_plain_username',
+    'sasl_plain_password',
+    'sasl_oauth_token_provider',
+)
 LOGIN_NEEDS = {
     'PLAIN': ('sasl_plain_username', 'sasl_plain_password'),
     'SCRAM-SHA-256': ('sasl_plain_username', 'sasl_plain_password'),
@@ -37,8 +42,12 @@ HEROKU = {
     'KAFKA_CLIENT_CERT_KEY': 'ssl_keyfile',
 }
 SECRET_NAME = re.compile(r'PASSWORD|CERT_KEY|SECRET', re.IGNORECASE)
-USER_INFO = re.compile(r'(?<=://)[^@\s,]*@|(?<![^\s,])(?![^\s,]*://)[^@\s,]*:[^@\s,]*@')  # with a scheme before it, or without
-SASL_BYTES = re.compile(r"auth_bytes=b?(['\"]).*?\1|(?<=[,'\"][pv]=)[A-Za-z0-9+/]{20,}={0,2}|(?<=Bearer )[^\\\s'\"]+")
+USER_INFO = re.compile(
+    r'(?<=://)[^@\s,]*@|(?<![^\s,])(?![^\s,]*://)[^@\s,]*:[^@\s,]*@'
+)  # with a scheme before it, or without
+SASL_BYTES = re.compile(
+    r"auth_bytes=b?(['\"]).*?\1|(?<=[,'\"][pv]=)[A-Za-z0-9+/]{20,}={0,2}|(?<=Bearer )[^\\\s'\"]+"
+)
 SASL_AUTHENTICATE = (36).to_bytes(2, 'big')  # the request's number in Kafka's protocol
 LEAKY_LOGGERS = ('kafka.protocol.parser', 'kafka.net.connection', 'kafka.admin.client')
 
@@ -64,7 +73,9 @@ def conceal(name: str, value: Any) -> Any:
     >>> conceal('KAFKA_SASL_PLAIN_PASSWORD', 'hunter2'), conceal('KAFKA_SASL_PLAIN_USERNAME', 'alice')
     ('***', 'alice')
     """
-    if isinstance(value, str) and (SECRET_NAME.search(name) or 'PRIVATE KEY' in value or USER_INFO.search(value)):
+    if isinstance(value, str) and (
+        SECRET_NAME.search(name) or 'PRIVATE KEY' in value or USER_INFO.search(value)
+    ):
         return Secret(value)
     return value
 
@@ -74,7 +85,12 @@ class Options(dict[str, Any]):
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__((name, conceal(name, value)) for name, value in options.items())
-        _FILTER.secrets.update(forms for value in self.values() if isinstance(value, Secret) for forms in _spellings(value))
+        _FILTER.secrets.update(
+            forms
+            for value in self.values()
+            if isinstance(value, Secret)
+            for forms in _spellings(value)
+        )
         for name in LEAKY_LOGGERS:
             logging.getLogger(name).addFilter(_FILTER)
 
@@ -88,7 +104,9 @@ class _Redact(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
-            record.args = tuple('<login, not shown>' if _is_login(value) else value for value in record.args)
+            record.args = tuple(
+                '<login, not shown>' if _is_login(value) else value for value in record.args
+            )
         text = record.getMessage()
         clean = SASL_BYTES.sub('***', text)
         for secret in self.secrets:
@@ -116,7 +134,9 @@ def take_heroku(options: dict[str, Any]) -> None:
     schemes = {scheme for scheme, _, _ in parts}
     if schemes not in ({'kafka'}, {'kafka+ssl'}):
         shown = USER_INFO.sub('***@', options['bootstrap_servers'])
-        raise SettingsError(f'KAFKA_URL={shown!r} is no list of kafka+ssl://host:port. For plain host:port use KAFKA_BOOTSTRAP_SERVERS.')
+        raise SettingsError(
+            f'KAFKA_URL={shown!r} is no list of kafka+ssl://host:port. For plain host:port use KAFKA_BOOTSTRAP_SERVERS.'
+        )
     options['bootstrap_servers'] = ','.join(server for _, _, server in parts)
     options.setdefault('security_protocol', 'SSL' if 'kafka+ssl' in schemes else 'PLAINTEXT')
     options.setdefault('ssl_check_hostname', False)
@@ -156,10 +176,14 @@ def check_way_in(options: dict[str, Any], names: Mapping[str, str]) -> None:
         return
     mechanism = options.get('sasl_mechanism')
     if mechanism is None:
-        raise SettingsError(f"{name}={protocol} needs {names['sasl_mechanism']}: {', '.join(LOGIN_NEEDS)}. Your cluster's page says which.")
+        raise SettingsError(
+            f"{name}={protocol} needs {names['sasl_mechanism']}: {', '.join(LOGIN_NEEDS)}. Your cluster's page says which."
+        )
     for option in LOGIN_NEEDS.get(mechanism, ()):
         if not options.get(option):
-            raise SettingsError(f'{names["sasl_mechanism"]}={mechanism} needs {names[option]}, which is not set.')
+            raise SettingsError(
+                f'{names["sasl_mechanism"]}={mechanism} needs {names[option]}, which is not set.'
+            )
 
 
 def tls_context(options: Mapping[str, Any], names: Mapping[str, str]) -> ssl.SSLContext:
@@ -175,20 +199,26 @@ def tls_context(options: Mapping[str, Any], names: Mapping[str, str]) -> ssl.SSL
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.check_hostname = options.get('ssl_check_hostname', True)
-    ca, certificate, key, crl = (options.get(f'ssl_{name}file') for name in ('ca', 'cert', 'key', 'crl'))
+    ca, certificate, key, crl = (
+        options.get(f'ssl_{name}file') for name in ('ca', 'cert', 'key', 'crl')
+    )
     if ca:
         _load(context, names['ssl_cafile'], ca)
     else:
         context.load_default_certs()
     if key and not certificate:
-        raise SettingsError(f'{names["ssl_keyfile"]} needs {names["ssl_certfile"]}, which is not set.')
+        raise SettingsError(
+            f'{names["ssl_keyfile"]} needs {names["ssl_certfile"]}, which is not set.'
+        )
     if certificate:
         _load_chain(context, names, certificate, key, options.get('ssl_password'))
     if crl:
         try:
             context.load_verify_locations(crl)
         except OSError as error:
-            raise SettingsError(f'{names["ssl_crlfile"]}={crl!r} cannot be loaded: {error.strerror}. Correct the path.') from error
+            raise SettingsError(
+                f'{names["ssl_crlfile"]}={crl!r} cannot be loaded: {error.strerror}. Correct the path.'
+            ) from error
         context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
     return context
 
@@ -203,13 +233,23 @@ def _load(context: ssl.SSLContext, name: str, value: str) -> None:
         ) from error
 
 
-def _load_chain(context: ssl.SSLContext, names: Mapping[str, str], certificate: str, key: str | None, password: str | None) -> None:
+def _load_chain(
+    context: ssl.SSLContext,
+    names: Mapping[str, str],
+    certificate: str,
+    key: str | None,
+    password: str | None,
+) -> None:
     text = _pem(names['ssl_certfile'], certificate)
     if key:
         text += '\n' + _pem(names['ssl_keyfile'], key, 'PRIVATE KEY')
     elif 'PRIVATE KEY' not in text:
-        raise SettingsError(f'{names["ssl_certfile"]}{_shown(certificate)} has no private key in it. Set {names["ssl_keyfile"]} too.')
-    handle, name = tempfile.mkstemp(suffix='.pem')  # readable by its owner only; OpenSSL takes a chain from a file alone
+        raise SettingsError(
+            f'{names["ssl_certfile"]}{_shown(certificate)} has no private key in it. Set {names["ssl_keyfile"]} too.'
+        )
+    handle, name = tempfile.mkstemp(
+        suffix='.pem'
+    )  # readable by its owner only; OpenSSL takes a chain from a file alone
     os.close(handle)
     path = Path(name)
     try:
@@ -218,13 +258,17 @@ def _load_chain(context: ssl.SSLContext, names: Mapping[str, str], certificate: 
     except (OSError, ValueError) as error:
         both = f'{names["ssl_certfile"]}{_shown(certificate)} and {names["ssl_keyfile"]}{_shown(key or "")}'
         if getattr(error, 'reason', None) == 'KEY_VALUES_MISMATCH':
-            raise SettingsError(f"{both} do not belong together: the key is another certificate's. Take both from one download.") from error
+            raise SettingsError(
+                f"{both} do not belong together: the key is another certificate's. Take both from one download."
+            ) from error
         if 'ENCRYPTED' in text:
             wrong = 'does not open the key' if password else 'is not set, and the key is encrypted'
             raise SettingsError(
                 f'{names["ssl_password"]} {wrong} ({names["ssl_keyfile"]}). Set it to the pass phrase of the key.'
             ) from error
-        raise SettingsError(f'{both} cannot be loaded: one of them is damaged. Copy them again, line breaks and all.') from error
+        raise SettingsError(
+            f'{both} cannot be loaded: one of them is damaged. Copy them again, line breaks and all.'
+        ) from error
     finally:
         path.unlink()
 
@@ -234,14 +278,24 @@ def _pem(name: str, value: str, kind: str = 'CERTIFICATE') -> str:
     if PEM not in value:
         path = Path(value).expanduser()
         try:
-            text = '\n'.join(re.findall(rf'{PEM} .*?-----END [^-]*-----', path.read_text(encoding='latin-1'), re.DOTALL))
+            text = '\n'.join(
+                re.findall(
+                    rf'{PEM} .*?-----END [^-]*-----', path.read_text(encoding='latin-1'), re.DOTALL
+                )
+            )
         except FileNotFoundError:
-            raise SettingsError(f'{name}={value!r}: there is no such file (seen from {Path.cwd()}). Correct the path.') from None
+            raise SettingsError(
+                f'{name}={value!r}: there is no such file (seen from {Path.cwd()}). Correct the path.'
+            ) from None
         except OSError as error:
-            raise SettingsError(f'{name}={value!r} cannot be read: {error.strerror}. Correct the path or its rights.') from error
+            raise SettingsError(
+                f'{name}={value!r} cannot be read: {error.strerror}. Correct the path or its rights.'
+            ) from error
     if not re.search(rf'{PEM} [A-Z0-9 ]*{kind}-----', text):
         cure = 'Are two of the files mixed up? Is it a binary one (openssl converts it)?'
-        raise SettingsError(f'{name}{_shown(value)} holds no {kind.lower()} in PEM form ({PEM} ...). {cure}')
+        raise SettingsError(
+            f'{name}{_shown(value)} holds no {kind.lower()} in PEM form ({PEM} ...). {cure}'
+        )
     return text.replace('\\n', '\n').replace('\r', '') + '\n'
 
 

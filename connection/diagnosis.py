@@ -20,10 +20,18 @@ BUDGET = 4.5  # seconds for the whole way in, all addresses together
 STAGES = ('name', 'connection', 'tls', 'login', 'metadata', 'topic')
 SERVER = re.compile(r'(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?')
 RIGHTS = {'read': 3, 'write': 4}  # an operation's number in Kafka's protocol
-UNKNOWN_TOPIC, LEADER_NOT_AVAILABLE, INVALID_TOPIC, TOPIC_DENIED, GROUP_DENIED = 3, 5, 17, 29, 30  # its error codes
+UNKNOWN_TOPIC, LEADER_NOT_AVAILABLE, INVALID_TOPIC, TOPIC_DENIED, GROUP_DENIED = (
+    3,
+    5,
+    17,
+    29,
+    30,
+)  # its error codes
 
 
-def addresses(options: dict[str, Any], name: str = 'KAFKA_BOOTSTRAP_SERVERS') -> list[tuple[str, int]]:
+def addresses(
+    options: dict[str, Any], name: str = 'KAFKA_BOOTSTRAP_SERVERS'
+) -> list[tuple[str, int]]:
     """The bootstrap servers as ``(host, port)`` pairs; the default port is 9092.
 
     Args:
@@ -42,9 +50,15 @@ def addresses(options: dict[str, Any], name: str = 'KAFKA_BOOTSTRAP_SERVERS') ->
         match = SERVER.fullmatch(server.strip())
         port = int(match[2] or 9092) if match else 0
         if match is None or not 0 < port < 65536:
-            hint = 'without http:// or the like' if '://' in server else 'several of them separated by commas'
+            hint = (
+                'without http:// or the like'
+                if '://' in server
+                else 'several of them separated by commas'
+            )
             shown = re.sub(r'(?<=://).*@|^(?!.*://).*@', '***@', server)
-            raise SettingsError(f'{name}: {shown!r} is no address. Write host:port, {hint}, as in localhost:9092.')
+            raise SettingsError(
+                f'{name}: {shown!r} is no address. Write host:port, {hint}, as in localhost:9092.'
+            )
         pairs.append((match[1].strip('[]'), port))
     return pairs
 
@@ -63,7 +77,11 @@ def require_listener(options: dict[str, Any], timeout: float = BUDGET) -> None:
 
 
 def require_access(
-    options: dict[str, Any], topics: Iterable[str] = (), operation: str = 'read', group: str | None = None, timeout: float = BUDGET
+    options: dict[str, Any],
+    topics: Iterable[str] = (),
+    operation: str = 'read',
+    group: str | None = None,
+    timeout: float = BUDGET,
 ) -> None:
     """Be sure that the topics are there and may be read or written, and that the group may be used.
 
@@ -152,7 +170,9 @@ def explain(options: dict[str, Any], cause: BaseException) -> UnreachableError:
     except UnreachableError as error:
         return error
     servers = ', '.join(f'{host}:{port}' for host, port in addresses(options))
-    return UnreachableError(f'Kafka at {servers} answers now, and did not just before ({cause}). Try again.', 'metadata')
+    return UnreachableError(
+        f'Kafka at {servers} answers now, and did not just before ({cause}). Try again.', 'metadata'
+    )
 
 
 def refused(cause: BaseException) -> SettingsError:
@@ -173,12 +193,17 @@ def _reach_brokers(talk: Talk) -> None:
         what = f'it answers, but says that it is to be reached at another address: {"; ".join(reasons) or "no broker is ready yet"}'
         cure = "Set the broker's advertised.listeners to a name and port that this machine can reach (in Docker: localhost)"
         talk.fail('metadata', what, cure)
-    talk.tell('metadata', f'{_count(brokers, "broker")}: {", ".join(f"{host}:{port}" for host, port in brokers)}')
+    talk.tell(
+        'metadata',
+        f'{_count(brokers, "broker")}: {", ".join(f"{host}:{port}" for host, port in brokers)}',
+    )
 
 
 def _visit(talk: Talk, host: str, port: int, share: int) -> str:
     """Why another broker cannot be reached, in one share of the time that is left; '' if it can."""
-    other = Talk(talk.options, host, port, time.monotonic() + talk.left() / share, lambda _stage, _text: None)
+    other = Talk(
+        talk.options, host, port, time.monotonic() + talk.left() / share, lambda _stage, _text: None
+    )
     try:
         other.come_in()
     except UnreachableError as error:
@@ -192,37 +217,56 @@ def _count_replicas(talk: Talk, topic: str) -> None:
     """Warn of partitions that lack replicas. Each broker is asked itself: what the rest of a broken cluster knows of it is old."""
     found = talk.ask_metadata([topic])
     left = range(len(found.brokers), 0, -1)
-    alive = {broker.node_id for broker, share in zip(found.brokers, left, strict=True) if not _visit(talk, broker.host, broker.port, share)}
+    alive = {
+        broker.node_id
+        for broker, share in zip(found.brokers, left, strict=True)
+        if not _visit(talk, broker.host, broker.port, share)
+    }
     for partition in found.topics[0].partitions:
         there, wanted = len(alive.intersection(partition.isr_nodes)), len(partition.replica_nodes)
         if there < wanted:
-            what = f'partition {partition.partition_index}: {there} of {wanted} replicas are in sync'
-            talk.tell('WARNING', f'{topic}, {what}. Messages are refused if min.insync.replicas is more: start the missing brokers.')
+            what = (
+                f'partition {partition.partition_index}: {there} of {wanted} replicas are in sync'
+            )
+            talk.tell(
+                'WARNING',
+                f'{topic}, {what}. Messages are refused if min.insync.replicas is more: start the missing brokers.',
+            )
 
 
 def _require_topic(talk: Talk, topic: str, operations: list[str]) -> None:
     create = talk.options.get('allow_auto_create_topics', True)
     found = talk.ask_metadata([topic], create).topics[0]
     half = talk.left() / 2
-    while create and found.error_code in (UNKNOWN_TOPIC, LEADER_NOT_AVAILABLE) and talk.left() > half:  # creating takes a moment
+    while (
+        create and found.error_code in (UNKNOWN_TOPIC, LEADER_NOT_AVAILABLE) and talk.left() > half
+    ):  # creating takes a moment
         time.sleep(0.02)
         found = talk.ask_metadata([topic], create).topics[0]
     if found.error_code == INVALID_TOPIC:
-        raise AccessError(f'{topic!r} is no name for a topic: letters, digits, dot, dash and underscore only, at most 249 of them.')
+        raise AccessError(
+            f'{topic!r} is no name for a topic: letters, digits, dot, dash and underscore only, at most 249 of them.'
+        )
     if found.error_code == UNKNOWN_TOPIC:
         make = f'kafka-topics.sh --create --topic {topic}, or the page of your managed Kafka'
-        raise AccessError(f'Topic {topic!r} does not exist at {talk.where}, and the broker creates none by itself. Create it: {make}.')
+        raise AccessError(
+            f'Topic {topic!r} does not exist at {talk.where}, and the broker creates none by itself. Create it: {make}.'
+        )
     for operation in operations:
         if found.error_code == TOPIC_DENIED or _lacks(found, operation):
             _deny(talk, f'topic {topic!r}', operation)
-    talk.tell('topic', f'{topic}: {_count(found.partitions, "partition")}, may {" and ".join(operations)}')
+    talk.tell(
+        'topic', f'{topic}: {_count(found.partitions, "partition")}, may {" and ".join(operations)}'
+    )
 
 
 def _require_group(talk: Talk, group: str) -> None:
     from kafka.protocol.admin import DescribeGroupsRequest
 
     try:
-        found = talk.ask(DescribeGroupsRequest(groups=[group], include_authorized_operations=True, max_version=5)).groups[0]
+        found = talk.ask(
+            DescribeGroupsRequest(groups=[group], include_authorized_operations=True, max_version=5)
+        ).groups[0]
     except BrokenError:
         return
     if found.error_code == GROUP_DENIED or _lacks(found, 'read'):
@@ -239,7 +283,10 @@ def _deny(talk: Talk, what: str, operation: str) -> None:
 
 
 def _lacks(found: Any, operation: str) -> bool:
-    return found.authorized_operations is not None and RIGHTS[operation] not in found.authorized_operations
+    return (
+        found.authorized_operations is not None
+        and RIGHTS[operation] not in found.authorized_operations
+    )
 
 
 def _reason(error: UnreachableError) -> str:

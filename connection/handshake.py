@@ -19,7 +19,9 @@ from errors import UnreachableError
 
 __all__ = ['START_ONE', 'BrokenError', 'Talk', 'Tell']
 
-START_ONE = 'Start one with `python -m broker`, or set KAFKA_BOOTSTRAP_SERVERS (in .env) to where yours is'
+START_ONE = (
+    'Start one with `python -m broker`, or set KAFKA_BOOTSTRAP_SERVERS (in .env) to where yours is'
+)
 OWN_CERTIFICATE = 'Set KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE to a certificate of yours, signed by the authority (CA) that it trusts'
 Tell = Callable[[str, str], object]
 
@@ -35,10 +37,18 @@ class Talk:
         tell: called with each stage that was passed, and how.
     """
 
-    def __init__(self, options: dict[str, Any], host: str, port: int, deadline: float, tell: Tell) -> None:
+    def __init__(
+        self, options: dict[str, Any], host: str, port: int, deadline: float, tell: Tell
+    ) -> None:
         from kafka.protocol.parser import KafkaProtocol
 
-        self.options, self.host, self.port, self.deadline, self.tell = options, host, port, deadline, tell
+        self.options, self.host, self.port, self.deadline, self.tell = (
+            options,
+            host,
+            port,
+            deadline,
+            tell,
+        )
         self.where = f'{host}:{port}'
         self.protocol = options.get('security_protocol', 'PLAINTEXT')
         self.parser = KafkaProtocol(client_id='diagnosis')
@@ -58,8 +68,14 @@ class Talk:
         started = time.monotonic()
         found = _look_up(self.host, self.port, self.left())
         if isinstance(found, OSError):
-            self.fail('name', f'{self.host!r} is an unknown host ({found.strerror})', 'Correct KAFKA_BOOTSTRAP_SERVERS')
-        self.tell('name', f'{self.host} is {", ".join(sorted({address[4][0] for address in found}))}')
+            self.fail(
+                'name',
+                f'{self.host!r} is an unknown host ({found.strerror})',
+                'Correct KAFKA_BOOTSTRAP_SERVERS',
+            )
+        self.tell(
+            'name', f'{self.host} is {", ".join(sorted({address[4][0] for address in found}))}'
+        )
         reason = ''
         for family, kind, number, _, address in found:
             candidate = socket.socket(family, kind, number)
@@ -69,7 +85,11 @@ class Talk:
             except OSError as error:
                 candidate.close()
                 silent = f'no answer within {time.monotonic() - started:.1f} s (a firewall, or a machine that is off)'
-                reason = silent if isinstance(error, TimeoutError) else (error.strerror or str(error)).lower()
+                reason = (
+                    silent
+                    if isinstance(error, TimeoutError)
+                    else (error.strerror or str(error)).lower()
+                )
             else:
                 self.socket.close()
                 self.socket = candidate
@@ -92,8 +112,15 @@ class Talk:
             elif 'expired' in error.verify_message or 'not yet' in error.verify_message:
                 cure = 'Ask for a new certificate, or set the clock of this machine'
             else:
-                cure = 'Set KAFKA_SSL_CAFILE to the certificate of the authority (CA) that signed it'
-            self.fail('tls', f"the broker's certificate is not trusted: {error.verify_message.rstrip('.')}", cure, error)
+                cure = (
+                    'Set KAFKA_SSL_CAFILE to the certificate of the authority (CA) that signed it'
+                )
+            self.fail(
+                'tls',
+                f"the broker's certificate is not trusted: {error.verify_message.rstrip('.')}",
+                cure,
+                error,
+            )
         except TimeoutError as error:
             self._silent(error)
         except OSError as error:
@@ -110,7 +137,11 @@ class Talk:
             answer = self.ask(ApiVersionsRequest(version=0))
         except BrokenError as error:
             self._no_kafka(error)
-        self.versions = BrokerVersionData(api_versions={api.api_key: (api.min_version, api.max_version) for api in answer.api_keys})
+        self.versions = BrokerVersionData(
+            api_versions={
+                api.api_key: (api.min_version, api.max_version) for api in answer.api_keys
+            }
+        )
 
     def log_in(self) -> None:
         """Log in by SASL, if the options want it."""
@@ -127,16 +158,30 @@ class Talk:
             answer = self.ask(SaslHandshakeRequest(mechanism=name, max_version=1))
             if answer.error_code == 33:
                 offered = ', '.join(answer.mechanisms)
-                self.fail('login', f'it does not know {name}; it offers {offered}', 'Set KAFKA_SASL_MECHANISM to one of these')
+                self.fail(
+                    'login',
+                    f'it does not know {name}; it offers {offered}',
+                    'Set KAFKA_SASL_MECHANISM to one of these',
+                )
             if answer.error_code:
                 better = 'SSL' if self.protocol == 'SASL_SSL' else 'PLAINTEXT'
-                self.fail('login', 'this listener has no login', f'Set KAFKA_SECURITY_PROTOCOL={better}, or use the port that has one')
-            mechanism = get_sasl_mechanism(name)(host=self.host, **{'security_protocol': self.protocol, **self.options})
+                self.fail(
+                    'login',
+                    'this listener has no login',
+                    f'Set KAFKA_SECURITY_PROTOCOL={better}, or use the port that has one',
+                )
+            mechanism = get_sasl_mechanism(name)(
+                host=self.host, **{'security_protocol': self.protocol, **self.options}
+            )
             while not mechanism.is_done():
                 answer = self.ask(SaslAuthenticateRequest(mechanism.auth_bytes()))
                 if answer.error_code:
                     said = (answer.error_message or 'no reason given').strip().rstrip('.')
-                    self.fail('login', f'login refused, {who}: {said}', 'Correct KAFKA_SASL_PLAIN_USERNAME and KAFKA_SASL_PLAIN_PASSWORD')
+                    self.fail(
+                        'login',
+                        f'login refused, {who}: {said}',
+                        'Correct KAFKA_SASL_PLAIN_USERNAME and KAFKA_SASL_PLAIN_PASSWORD',
+                    )
                 mechanism.receive(answer.auth_bytes)
         except (BrokenError, KafkaError, ValueError) as error:
             cure = 'Correct user name, password and KAFKA_SASL_MECHANISM'
@@ -171,7 +216,9 @@ class Talk:
         named = [MetadataRequest.MetadataRequestTopic(name=topic) for topic in topics]
         rights = {'include_topic_authorized_operations': True}
         try:
-            return self.ask(MetadataRequest(topics=named, allow_auto_topic_creation=create, **rights))
+            return self.ask(
+                MetadataRequest(topics=named, allow_auto_topic_creation=create, **rights)
+            )
         except BrokenError as error:
             if error.silent or self.protocol.startswith('SASL'):
                 self._silent(error)
@@ -182,13 +229,22 @@ class Talk:
         """Seconds until the deadline."""
         return max(self.deadline - time.monotonic(), 0.05)
 
-    def fail(self, stage: str, what: str, cure: str, cause: BaseException | None = None) -> NoReturn:
+    def fail(
+        self, stage: str, what: str, cure: str, cause: BaseException | None = None
+    ) -> NoReturn:
         """Raise the error of a stage: what happened, and what to do."""
-        raise UnreachableError(f'No way into Kafka at {self.where}: {what}. {cure}.', stage) from cause
+        raise UnreachableError(
+            f'No way into Kafka at {self.where}: {what}. {cure}.', stage
+        ) from cause
 
     def _silent(self, cause: BaseException) -> NoReturn:
         what = 'it accepts the connection and then says nothing: a frozen broker, or no Kafka'
-        self.fail('connection', what, 'Try again, restart the broker, or correct KAFKA_BOOTSTRAP_SERVERS', cause)
+        self.fail(
+            'connection',
+            what,
+            'Try again, restart the broker, or correct KAFKA_BOOTSTRAP_SERVERS',
+            cause,
+        )
 
     def _no_tls(self, cause: OSError) -> NoReturn:
         alert = getattr(cause, 'reason', None) or ''
@@ -196,7 +252,10 @@ class Talk:
             self.fail('tls', f'TLS refused by the broker ({alert})', OWN_CERTIFICATE, cause)
         better = 'SASL_PLAINTEXT' if self.protocol == 'SASL_SSL' else 'PLAINTEXT or SASL_PLAINTEXT'
         self.fail(
-            'tls', f'it speaks no TLS, and KAFKA_SECURITY_PROTOCOL is {self.protocol}', f'Set it to {better}, or use the TLS port', cause
+            'tls',
+            f'it speaks no TLS, and KAFKA_SECURITY_PROTOCOL is {self.protocol}',
+            f'Set it to {better}, or use the TLS port',
+            cause,
         )
 
     def _no_kafka(self, error: 'BrokenError') -> NoReturn:
@@ -206,15 +265,34 @@ class Talk:
             self.fail('tls', f'the broker hung up after TLS ({error})', OWN_CERTIFICATE, error)
         if self.heard.startswith(b'\x15\x03') or self._speaks_tls():
             better = 'SASL_SSL' if self.protocol == 'SASL_PLAINTEXT' else 'SSL or SASL_SSL'
-            self.fail('tls', f'it wants TLS, and KAFKA_SECURITY_PROTOCOL is {self.protocol}', f'Set it to {better}', error)
-        said = 'is a web server' if self.heard.startswith(b'HTTP') else f'answers {self.heard!r}' if self.heard else 'hangs up at once'
-        self.fail('metadata', f'it is no Kafka: it {said}', 'Correct the port in KAFKA_BOOTSTRAP_SERVERS', error)
+            self.fail(
+                'tls',
+                f'it wants TLS, and KAFKA_SECURITY_PROTOCOL is {self.protocol}',
+                f'Set it to {better}',
+                error,
+            )
+        said = (
+            'is a web server'
+            if self.heard.startswith(b'HTTP')
+            else f'answers {self.heard!r}'
+            if self.heard
+            else 'hangs up at once'
+        )
+        self.fail(
+            'metadata',
+            f'it is no Kafka: it {said}',
+            'Correct the port in KAFKA_BOOTSTRAP_SERVERS',
+            error,
+        )
 
     def _speaks_tls(self) -> bool:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         try:
-            with socket.create_connection((self.host, self.port), self.left()) as line, context.wrap_socket(line):
+            with (
+                socket.create_connection((self.host, self.port), self.left()) as line,
+                context.wrap_socket(line),
+            ):
                 return True
         except ssl.SSLError as error:
             return 'ALERT' in (error.reason or '')
@@ -232,7 +310,9 @@ class BrokenError(Exception):
 
 def _look_up(host: str, port: int, timeout: float) -> list[Any] | OSError:
     """`socket.getaddrinfo`, which knows no timeout, in a thread of its own."""
-    answers: list[list[Any] | OSError] = [TimeoutError(0, f'no answer from the name server within {timeout:.1f} s')]
+    answers: list[list[Any] | OSError] = [
+        TimeoutError(0, f'no answer from the name server within {timeout:.1f} s')
+    ]
 
     def look() -> None:
         try:

@@ -28,7 +28,11 @@ class Outcome:
         if report.failed:
             crash = getattr(report.longrepr, 'reprcrash', None)
             message = crash.message if crash else ''
-            self.trouble.append(message.removeprefix('AssertionError: ') if message.startswith('AssertionError: ') else report.longreprtext)
+            self.trouble.append(
+                message.removeprefix('AssertionError: ')
+                if message.startswith('AssertionError: ')
+                else report.longreprtext
+            )
             self.trouble += [f'It printed:\n{report.capstdout}'] if report.capstdout else []
 
     def pytest_collectreport(self, report: Any) -> None:
@@ -42,11 +46,18 @@ def check(number: int) -> int:
     import pytest
 
     path, outcome = STEPS[number], Outcome()
-    print(f'Checking {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path} on a real Kafka ...', flush=True)
+    print(
+        f'Checking {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path} on a real Kafka ...',
+        flush=True,
+    )
     with contextlib.redirect_stdout(io.StringIO()) as said:
         status = pytest.main([str(path), '--tb=short', '-p', 'no:cacheprovider'], plugins=[outcome])
     if status == 0:
-        following = f'Next: make exercise N={number + 1}' if number + 1 in STEPS else 'That was the last one. Now one of your own.'
+        following = (
+            f'Next: make exercise N={number + 1}'
+            if number + 1 in STEPS
+            else 'That was the last one. Now one of your own.'
+        )
         print(f'Done: exercise {number}. {following}')
         return 0
     print(f'\n{task(path)}\n\nNot yet:\n')

@@ -17,7 +17,9 @@ def greet(topic, name):
 def test_greet(topic, hear):
     offsets = [greet(topic, name) for name in ('red', 'blue')]
     heard = hear()
-    assert heard, 'Nothing is on the topic when greet() returns. Call send_msg(topic=topic, value={...}), and wait for its promise.'
+    assert heard, (
+        'Nothing is on the topic when greet() returns. Call send_msg(topic=topic, value={...}), and wait for its promise.'
+    )
     expected = [{'sender': name, 'contents': 'hello'} for name in ('red', 'blue')]
     assert heard == expected, f'The topic should hold {expected}.'
     assert offsets == [0, 1], (

@@ -18,7 +18,15 @@ def test_last_words(topic, say, hear):
     for number in range(5):
         say('red', str(number))
     found = last_words(topic, 2)
-    assert found, "last_words() returned nothing. A consumer starts at the newest message unless you say offset='earliest', or offset=-n."
-    assert len(found) == 2, f'Two messages were asked for, and {len(found)} came: {found}. offset=-2 is two before the end.'
-    assert found == ['3', '4'], "The contents are msg.value['contents'] of each record, oldest first."
-    assert last_words(topic, 100) == list('01234'), 'Asked for more than there are, it should return all there are.'
+    assert found, (
+        "last_words() returned nothing. A consumer starts at the newest message unless you say offset='earliest', or offset=-n."
+    )
+    assert len(found) == 2, (
+        f'Two messages were asked for, and {len(found)} came: {found}. offset=-2 is two before the end.'
+    )
+    assert found == ['3', '4'], (
+        "The contents are msg.value['contents'] of each record, oldest first."
+    )
+    assert last_words(topic, 100) == list('01234'), (
+        'Asked for more than there are, it should return all there are.'
+    )

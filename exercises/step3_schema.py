@@ -28,5 +28,7 @@ def test_talkers(topic, say, hear):
         raise AssertionError(
             f'A message without the agreed shape ended talkers(): {error!r}. Let schema=HumanMessage sort them out.'
         ) from None
-    assert found, "talkers() found nobody. Read with offset='earliest' and a timeout, and collect msg.value['sender']."
+    assert found, (
+        "talkers() found nobody. Read with offset='earliest' and a timeout, and collect msg.value['sender']."
+    )
     assert found == {'red', 'blue'}, 'Only red and blue sent messages of the schema.'

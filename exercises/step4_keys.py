@@ -19,7 +19,10 @@ def test_whisper(make_topic):
     from processing.replay import read_back
     from producer import flush
 
-    topic, pairs = make_topic(partitions=6), [('red', 'blue'), ('ann', 'bob'), ('eve', 'sue'), ('max', 'kim'), ('joe', 'zoe')]
+    topic, pairs = (
+        make_topic(partitions=6),
+        [('red', 'blue'), ('ann', 'bob'), ('eve', 'sue'), ('max', 'kim'), ('joe', 'zoe')],
+    )
     for turn in range(3):
         for one, two in pairs:
             whisper(topic, one, two, f'{one} {turn}')
@@ -31,6 +34,10 @@ def test_whisper(make_topic):
     for one, two in pairs:
         places = {record.partition for record in records if record.value['sender'] in (one, two)}
         keys = {record.key for record in records if record.value['sender'] in (one, two)}
-        assert len(keys) == 1, f'What {one} and {two} say has the keys {sorted(map(str, keys))}. Make one of both names, sorted.'
+        assert len(keys) == 1, (
+            f'What {one} and {two} say has the keys {sorted(map(str, keys))}. Make one of both names, sorted.'
+        )
         assert len(places) == 1, f'{one} and {two} are on the partitions {places}.'
-    assert len({record.partition for record in records}) > 1, 'All pairs are on one partition. A key of their own lets them spread.'
+    assert len({record.partition for record in records}) > 1, (
+        'All pairs are on one partition. A key of their own lets them spread.'
+    )

@@ -23,11 +23,17 @@ class DiceBot(AnswerBot):
 def test_dice(topic, say, hear):
     bot = DiceBot(topic, sender='dice')
     answers = [bot.answer({'sender': 'red', 'contents': '!dice'}) for _ in range(200)]
-    assert answers[0] is not None, "answer() returned None for '!dice'. Look at message['contents'], and return a text."
+    assert answers[0] is not None, (
+        "answer() returned None for '!dice'. Look at message['contents'], and return a text."
+    )
     expected = {f'you rolled a {number}' for number in range(1, 7)}
-    assert set(answers) == expected, f'200 rolls should give all of {sorted(expected)}, and nothing else.'
+    assert set(answers) == expected, (
+        f'200 rolls should give all of {sorted(expected)}, and nothing else.'
+    )
     large = {bot.answer({'sender': 'red', 'contents': '!dice 20'}) for _ in range(2000)}
-    assert large == {f'you rolled a {number}' for number in range(1, 21)}, "2000 rolls of '!dice 20' should give all numbers from 1 to 20."
+    assert large == {f'you rolled a {number}' for number in range(1, 21)}, (
+        "2000 rolls of '!dice 20' should give all numbers from 1 to 20."
+    )
     for contents in ('hello', 'dice', '!dices', '!dice many', '!dice 0'):
         answer = bot.answer({'sender': 'red', 'contents': contents})
         assert answer is None, f'To {contents!r} it should say nothing, and says {answer!r}.'

@@ -20,9 +20,17 @@ def test_guard(topic, make_topic, say, hear):
 
     alerts, start = make_topic(), time.time() - 100
     guard = make_guard(topic, alerts)
-    assert guard is not None, 'make_guard() returned nothing. Return ThrottlingAlertService(monitor_topic=topic, alert_topic=alerts, ...).'
-    said = {'slow': (0, 5, 10, 15, 20), 'quick': (0, 1, 2, 3, 4, 5), 'again': (0, 1, 2, 3, 65, 66, 67, 68)}
-    for seconds, sender in sorted((seconds, sender) for sender, times in said.items() for seconds in times):
+    assert guard is not None, (
+        'make_guard() returned nothing. Return ThrottlingAlertService(monitor_topic=topic, alert_topic=alerts, ...).'
+    )
+    said = {
+        'slow': (0, 5, 10, 15, 20),
+        'quick': (0, 1, 2, 3, 4, 5),
+        'again': (0, 1, 2, 3, 65, 66, 67, 68),
+    }
+    for seconds, sender in sorted(
+        (seconds, sender) for sender, times in said.items() for seconds in times
+    ):
         say(sender, f'at {seconds}', timestamp=start + seconds)
     say('last', 'the end')
     thread = threading.Thread(target=guard.monitor, kwargs={'print_msgs': False}, daemon=True)
@@ -35,9 +43,13 @@ def test_guard(topic, make_topic, say, hear):
                 f'Three alerts should come, and did not ({error}). limit is a number of messages, duration is seconds.'
             ) from None
         senders = sorted(alert['triggered_by']['sender'] for alert in found)
-        assert senders == ['again', 'again', 'quick'], f'Once quick, twice again, never slow; there were alerts about {senders}.'
+        assert senders == ['again', 'again', 'quick'], (
+            f'Once quick, twice again, never slow; there were alerts about {senders}.'
+        )
         more = hear(topic=alerts)
-        assert not more, f'{len(more)} alerts too many. repeat_interval keeps it quiet for so many seconds after an alert.'
+        assert not more, (
+            f'{len(more)} alerts too many. repeat_interval keeps it quiet for so many seconds after an alert.'
+        )
     finally:
         guard.stop()
         thread.join(10)

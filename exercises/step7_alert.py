@@ -22,7 +22,13 @@ def test_shouting(topic, make_topic, say, hear):
     import threading
 
     alerts = make_topic()
-    for sender, contents in [('red', 'hello'), ('blue', 'HELLO THERE!'), ('red', 'OK'), ('red', '12345!'), ('green', 'DON’T, 2 times')]:
+    for sender, contents in [
+        ('red', 'hello'),
+        ('blue', 'HELLO THERE!'),
+        ('red', 'OK'),
+        ('red', '12345!'),
+        ('green', 'DON’T, 2 times'),
+    ]:
         say(sender, contents)
     say('pink', 'GET OUT NOW')
     service = ShoutingAlertService(monitor_topic=topic, alert_topic=alerts, offset='earliest')
@@ -40,7 +46,9 @@ def test_shouting(topic, make_topic, say, hear):
             f"Only blue and pink shout; there were alerts about {senders}. 'OK' is short, '12345!' has no letters."
         )
         words = [alert['alert_message'] for alert in found]
-        assert words == ['blue is shouting', 'pink is shouting'], f'It says {words[0]!r}. Write get_alert_message(self, message).'
+        assert words == ['blue is shouting', 'pink is shouting'], (
+            f'It says {words[0]!r}. Write get_alert_message(self, message).'
+        )
         assert found[0]['alert_type'] == 'shouting', "alert_type should stay 'shouting'."
     finally:
         service.stop()

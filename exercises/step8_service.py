@@ -39,10 +39,14 @@ def test_welcome(topic, say, hear):
         "Nobody was welcomed. In on_message, call self.send(self.topic, {'sender': 'host', 'contents': ...}). If you do, who is known? "
         'Not everybody in read_back: it has the first messages too, those that on_message is yet to be given. Look for the welcomes in it.'
     )
-    assert found == ['welcome, red', 'welcome, blue'], f'Red and blue are new, the robot is a bot (is_from_bot). These were said: {found}.'
+    assert found == ['welcome, red', 'welcome, blue'], (
+        f'Red and blue are new, the robot is a bot (is_from_bot). These were said: {found}.'
+    )
     with Welcome(topic, group_id='welcome', offset='earliest') as service:
         for sender in ('blue', 'green'):
             say(sender, 'hello again')
         service.run(timeout=0.5)
     found = welcomed()
-    assert found == ['welcome, green'], f'Started anew it should welcome green only, and said {found}. Read back in start_at who was here.'
+    assert found == ['welcome, green'], (
+        f'Started anew it should welcome green only, and said {found}. Read back in start_at who was here.'
+    )

@@ -69,7 +69,9 @@ class Service:
 
     def on_message(self, record: Any) -> None:
         """The work for one record. An exception ends ``run``; the record counts as not done."""
-        raise NotImplementedError(f'{type(self).__name__} does nothing yet. Give it a method on_message(self, record).')
+        raise NotImplementedError(
+            f'{type(self).__name__} does nothing yet. Give it a method on_message(self, record).'
+        )
 
     def on_batch(self) -> None:
         """Called after some records, before their offsets are committed: the moment to make work durable."""
@@ -96,7 +98,10 @@ class Service:
             **options: as for ``send_msg``: ``key``, ``headers``, ``timestamp``, ``schema``.
         """
         if because is not None:
-            options['headers'] = [*(options.get('headers') or ()), (BECAUSE, origin(because).encode())]
+            options['headers'] = [
+                *(options.get('headers') or ()),
+                (BECAUSE, origin(because).encode()),
+            ]
         self._promises.append(send_msg(topic, value, **options))
 
     def open(self) -> ChatConsumer:
@@ -168,15 +173,21 @@ class Service:
             return 0
         before, done = dict(self._next), 0
         try:
-            for place, record in [(place, record) for place, records in batch.items() for record in records]:
+            for place, record in [
+                (place, record) for place, records in batch.items() for record in records
+            ]:
                 if self._stopping.is_set():
                     break
-                if record.offset >= self._next.get(place, 0):  # a rebalance may hand out again what was done
+                if record.offset >= self._next.get(
+                    place, 0
+                ):  # a rebalance may hand out again what was done
                     self.on_message(record)
                     self._next[place] = record.offset + 1
                     done += 1
             else:
-                self._next |= {place: consumer.position(place) for place in batch}  # past what could not be read, too
+                self._next |= {
+                    place: consumer.position(place) for place in batch
+                }  # past what could not be read, too
         finally:
             try:
                 self._settle(batch.keys() & self._next.keys())
@@ -193,8 +204,16 @@ class Service:
         """Fix the place of a group that is new to a partition and has nothing to do there yet: what comes while it is away is its too."""
         consumer = self.open()
         if self.group_id is not None:
-            new = [place for place in quiet if consumer.committed(place, timeout_ms=QUESTION) is None]
-            self._commit({place: at for place in new if (at := consumer.position(place, timeout_ms=QUESTION)) is not None})
+            new = [
+                place for place in quiet if consumer.committed(place, timeout_ms=QUESTION) is None
+            ]
+            self._commit(
+                {
+                    place: at
+                    for place in new
+                    if (at := consumer.position(place, timeout_ms=QUESTION)) is not None
+                }
+            )
 
     def _settle(self, places: set[TopicPartition]) -> None:
         self.on_batch()
@@ -212,9 +231,20 @@ class Service:
     def _commit(self, offsets: dict[TopicPartition, int]) -> None:
         try:
             if offsets:
-                self.open().commit({place: OffsetAndMetadata(at, '', -1) for place, at in offsets.items()}, timeout_ms=QUESTION)
-        except (kafka.errors.CommitFailedError, kafka.errors.RebalanceInProgressError, kafka.errors.RetriableError) as error:
-            log.warning('%r could not commit (%s): whoever starts there before the next commit does the last records again', self, error)
+                self.open().commit(
+                    {place: OffsetAndMetadata(at, '', -1) for place, at in offsets.items()},
+                    timeout_ms=QUESTION,
+                )
+        except (
+            kafka.errors.CommitFailedError,
+            kafka.errors.RebalanceInProgressError,
+            kafka.errors.RetriableError,
+        ) as error:
+            log.warning(
+                '%r could not commit (%s): whoever starts there before the next commit does the last records again',
+                self,
+                error,
+            )
 
     @contextlib.contextmanager
     def _interruptible(self) -> Iterator[None]:

@@ -33,7 +33,9 @@ log = logging.getLogger(__name__)
 
 POLL = 200  # ms that a poll waits for records: how long stop() takes
 JOINING = 20  # the same while there are no partitions yet: what is assigned is held until the poll returns
-IDLE_COMMIT = 0.5  # seconds after which offsets are committed although there was nothing to alert about
+IDLE_COMMIT = (
+    0.5  # seconds after which offsets are committed although there was nothing to alert about
+)
 AWAY = (kafka.errors.KafkaError, UnreachableError)  # what is waited out
 RIGHTS = 'Ask for WRITE on the topic and on transactional ids that begin with the group, or leave group_id out.'
 PATIENCE = 10.0  # seconds for a question to Kafka before it is asked again
@@ -54,7 +56,11 @@ class View:
     def _subscribe(self, **options: Any) -> ChatConsumer:
         service = self.service
         return get_consumer(
-            service.monitor_topic, offset=service.offset, schema=HumanMessage, dead_letter_topic=service.dead_letter_topic, **options
+            service.monitor_topic,
+            offset=service.offset,
+            schema=HumanMessage,
+            dead_letter_topic=service.dead_letter_topic,
+            **options,
         )
 
     def step(self) -> None:
@@ -70,7 +76,9 @@ class View:
         try:
             for record in records:
                 sent = record.timestamp / 1000
-                if sent > now:  # neither future nor past timestamps move the window to where they please
+                if (
+                    sent > now
+                ):  # neither future nor past timestamps move the window to where they please
                     now = max(now, min(sent, wall))
                 service.now = now
                 process(record)
@@ -143,7 +151,9 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
                 self._commit()
         except kafka.errors.AuthorizationError as error:  # it would not get better by waiting
             self._forget()
-            raise AccessError(f'{self._id} may not write {self._alert_topic!r} in a transaction ({error}). {RIGHTS}') from error
+            raise AccessError(
+                f'{self._id} may not write {self._alert_topic!r} in a transaction ({error}). {RIGHTS}'
+            ) from error
         except AWAY as error:
             self._start_over(error)
         except BaseException:  # a mistake in the service, or a second Ctrl-C: what is half done is not committed by close()
@@ -184,7 +194,14 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
         """Keep an alert for this poll's transaction; what is only replayed has had its alert."""
         if not self._replaying:
             validate(alert, Alert)
-            self._out.append({'topic': self._alert_topic, 'value': encode(alert), 'key': key.encode(), 'headers': headers})
+            self._out.append(
+                {
+                    'topic': self._alert_topic,
+                    'value': encode(alert),
+                    'key': key.encode(),
+                    'headers': headers,
+                }
+            )
             self._alerts.append(alert)
 
     def _malformed(self, record: Any) -> None:
@@ -198,7 +215,9 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
     def _position(self, place: TopicPartition) -> int:
         offset = self.consumer.position(place, timeout_ms=PATIENCE * 1000)
         if offset is None:
-            raise kafka.errors.KafkaTimeoutError(f'where {place} starts was not answered within {PATIENCE:g} s')
+            raise kafka.errors.KafkaTimeoutError(
+                f'where {place} starts was not answered within {PATIENCE:g} s'
+            )
         return offset
 
     def _commit(self) -> None:
@@ -207,7 +226,9 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
         offsets = {}
         for place in self._uncommitted:
             offset = self._position(place)
-            offsets[place] = OffsetAndMetadata(offset, self.partitions[place].as_metadata(offset), -1)
+            offsets[place] = OffsetAndMetadata(
+                offset, self.partitions[place].as_metadata(offset), -1
+            )
         self.producer.begin_transaction()
         for message in self._out:
             self.producer.send(**message)
@@ -223,7 +244,12 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
     def _start_over(self, error: Exception) -> None:
         """Give the transaction up, go back to what is committed, and do the batch again."""
         if not self._in_trouble:
-            log.warning('%s: nothing was committed (%s: %s). It is done again.', self._id, type(error).__name__, error)
+            log.warning(
+                '%s: nothing was committed (%s: %s). It is done again.',
+                self._id,
+                type(error).__name__,
+                error,
+            )
             self._in_trouble = True
         self._forget()
         if self.producer is not None:

@@ -39,15 +39,23 @@ def read_back(*topics: str, offset: Any = 'earliest', schema: Any = None) -> Ite
     """
     with contextlib.closing(get_consumer(*topics, offset=offset, schema=schema)) as consumer:
         names = [settings.topic_name(topic) for topic in topics]
-        places = [TopicPartition(name, number) for name in names for number in consumer.partitions_for_topic(name)]
+        places = [
+            TopicPartition(name, number)
+            for name in names
+            for number in consumer.partitions_for_topic(name)
+        ]
         ends = consumer.end_offsets(places)
         deadline = time.monotonic() + PATIENCE
-        while not consumer.assignment() or any(consumer.position(place) < end for place, end in ends.items()):
+        while not consumer.assignment() or any(
+            consumer.position(place) < end for place, end in ends.items()
+        ):
             for place, records in consumer.poll(timeout_ms=100).items():
                 yield from (record for record in records if record.offset < ends[place])
                 deadline = time.monotonic() + PATIENCE  # from here on: whoever reads took time, too
             if time.monotonic() > deadline:
-                raise UnreachableError(f'Nothing came from {", ".join(names)} for {PATIENCE:g} s. Does Kafka run? Try: python -m settings')
+                raise UnreachableError(
+                    f'Nothing came from {", ".join(names)} for {PATIENCE:g} s. Does Kafka run? Try: python -m settings'
+                )
 
 
 def ensure_topic(topic: str, config: Mapping[str, str], partitions: int = 1) -> None:
@@ -69,7 +77,9 @@ def ensure_topic(topic: str, config: Mapping[str, str], partitions: int = 1) -> 
         contextlib.closing(kafka.KafkaAdminClient(**options)) as admin,
         contextlib.suppress(kafka.errors.TopicAlreadyExistsError),
     ):
-        wanted = {settings.topic_name(topic): {'num_partitions': partitions, 'configs': dict(config)}}
+        wanted = {
+            settings.topic_name(topic): {'num_partitions': partitions, 'configs': dict(config)}
+        }
         admin.create_topics(wanted, wait_for_metadata=True)
 
 

@@ -34,11 +34,15 @@ class Throttle:
     [False, False, True, False]
     """
 
-    def __init__(self, limit: int = 100, duration: float = 60.0, repeat_interval: float = 0.0) -> None:
+    def __init__(
+        self, limit: int = 100, duration: float = 60.0, repeat_interval: float = 0.0
+    ) -> None:
         self.limit = limit
         self.duration = duration
         self.repeat_interval = repeat_interval
-        self.carried: dict[str, float] = {}  # when each sender was last alerted about; a commit carries it along
+        self.carried: dict[
+            str, float
+        ] = {}  # when each sender was last alerted about; a commit carries it along
         self._recent: dict[str, float | array[float]] = {}
         self._before: dict[str, float | array[float]] = {}
         self._turned = float('-inf')
@@ -91,11 +95,24 @@ class Throttle:
         self._recent = {}
         self._turned = now
         if self.carried:
-            self.carried = {s: since for s, since in self.carried.items() if now - since < self.repeat_interval}
+            self.carried = {
+                s: since for s, since in self.carried.items() if now - since < self.repeat_interval
+            }
 
 
 # What people type instead of a letter.
-_DISGUISES = {'a': '4@', 'b': '8', 'e': '3', 'g': '9', 'i': '1!|', 'l': '1|', 'o': '0', 's': '5$', 't': '7+', 'z': '2'}
+_DISGUISES = {
+    'a': '4@',
+    'b': '8',
+    'e': '3',
+    'g': '9',
+    'i': '1!|',
+    'l': '1|',
+    'o': '0',
+    's': '5$',
+    't': '7+',
+    'z': '2',
+}
 
 
 class WordFilter:
@@ -109,13 +126,19 @@ class WordFilter:
     """
 
     def __init__(self, words: Iterable[str]) -> None:
-        patterns = (r'[.*_-]?'.join(f'[{re.escape(c + _DISGUISES.get(c, ""))}]+' for c in _fold(word)[0]) for word in words)
+        patterns = (
+            r'[.*_-]?'.join(f'[{re.escape(c + _DISGUISES.get(c, ""))}]+' for c in _fold(word)[0])
+            for word in words
+        )
         self._pattern = re.compile(rf'(?<![^\W_])(?:{"|".join(patterns) or "(?!)"})(?![^\W_])')
 
     def find(self, text: str) -> list[tuple[int, int]]:
         """Where offensive words stand in the text: ``[(start, end), ...]``."""
         folded, places = _fold(text)
-        return [(places[match.start()], places[match.end() - 1] + 1) for match in self._pattern.finditer(folded)]
+        return [
+            (places[match.start()], places[match.end() - 1] + 1)
+            for match in self._pattern.finditer(folded)
+        ]
 
     def mask(self, text: str) -> str:
         """The text with all but the first letter of each offensive word replaced by asterisks."""
@@ -148,7 +171,9 @@ class Partition:
         self.replay_until = 0  # records before this offset have been alerted about
         self.now_then = float('-inf')  # the time so far when that was committed
         self.carried_then: Any = None  # what was carried then
-        self.marks: deque[tuple[int, float]] = deque()  # (offset, the time so far before it), the oldest one first
+        self.marks: deque[tuple[int, float]] = (
+            deque()
+        )  # (offset, the time so far before it), the oldest one first
 
     def mark(self, offset: int, duration: float) -> None:
         """Note a place to replay from; about 64 of them cover a window."""
@@ -162,9 +187,17 @@ class Partition:
         """What a commit says of the window: its marks, and what the state carries. Either is left out where it is too long for Kafka."""
         start, before = self.marks[0] if self.marks else (offset, self.now)
         saved = {'from': start, 'before': before, 'now': self.now}
-        marks = {'marks': [(place - start, int((self.now - now) * 1000) / 1000) for place, now in list(self.marks)[1:]]}
+        marks = {
+            'marks': [
+                (place - start, int((self.now - now) * 1000) / 1000)
+                for place, now in list(self.marks)[1:]
+            ]
+        }
         carried = {'carried': getattr(self.state, 'carried', None)}
-        texts = (json.dumps(each, separators=(',', ':')) for each in (saved | marks | carried, saved | carried, saved | marks))
+        texts = (
+            json.dumps(each, separators=(',', ':'))
+            for each in (saved | marks | carried, saved | carried, saved | marks)
+        )
         return next(text for text in texts if len(text) <= METADATA_BYTES)
 
     def restore(self, metadata: str, offset: int) -> int:
@@ -173,9 +206,18 @@ class Partition:
         if not metadata.startswith('{'):
             return offset
         saved: dict[str, Any] = json.loads(metadata)
-        self.now, self.now_then, self.carried_then = saved['before'], saved['now'], saved.get('carried')
+        self.now, self.now_then, self.carried_then = (
+            saved['before'],
+            saved['now'],
+            saved.get('carried'),
+        )
         start = min(int(saved['from']), offset)
-        self.marks = deque([(start, self.now), *((start + place, self.now_then - ago) for place, ago in saved.get('marks', ()))])
+        self.marks = deque(
+            [
+                (start, self.now),
+                *((start + place, self.now_then - ago) for place, ago in saved.get('marks', ())),
+            ]
+        )
         return start
 
     def as_then(self, records: list[Any]) -> Iterator[tuple[list[Any], float]]:

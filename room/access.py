@@ -28,7 +28,16 @@ from urllib.parse import parse_qs
 from schemas import printable
 from simulators import ADJECTIVES, NOUNS
 
-__all__ = ['Door', 'Helper', 'Limits', 'Worker', 'address_of_this_machine', 'is_local', 'pass_phrase', 'run_until_closed']
+__all__ = [
+    'Door',
+    'Helper',
+    'Limits',
+    'Worker',
+    'address_of_this_machine',
+    'is_local',
+    'pass_phrase',
+    'run_until_closed',
+]
 
 COOKIE = 'room'
 VISITORS = 2000  # that are remembered by the limits
@@ -48,7 +57,9 @@ def pass_phrase() -> str:
 def address_of_this_machine(family: int = socket.AF_INET) -> str:
     """The address by which others in this network reach this machine; nothing is sent to find out."""
     with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.connect(('192.0.2.1' if family == socket.AF_INET else '2001:db8::1', 9))  # kept for documentation (RFC 5737, 3849)
+        probe.connect(
+            ('192.0.2.1' if family == socket.AF_INET else '2001:db8::1', 9)
+        )  # kept for documentation (RFC 5737, 3849)
         return str(probe.getsockname()[0])
     return '127.0.0.1' if family == socket.AF_INET else '::1'
 
@@ -84,7 +95,9 @@ class Worker:
 class Limits:
     """So many actions each so many seconds, for each visitor: ``Limits(count=5, seconds=5.0).allow('192.0.2.7')``."""
 
-    def __init__(self, count: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, count: int, seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.count, self.seconds, self.clock = count, seconds, clock
         self._times: OrderedDict[str, deque[float]] = OrderedDict()
 
@@ -115,7 +128,9 @@ class Door:
 
     def __init__(self, app: Any, phrase: str = '', hosts: frozenset[str] = frozenset()) -> None:
         self.app, self.phrase, self.hosts = app, phrase, hosts
-        self.token = hashlib.sha256(f'the room: {phrase}'.encode()).hexdigest()  # holds on when the room is opened again
+        self.token = hashlib.sha256(
+            f'the room: {phrase}'.encode()
+        ).hexdigest()  # holds on when the room is opened again
         self.tries = Limits(10, 60.0)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -125,36 +140,70 @@ class Door:
             return
         headers = {name.lower(): value.decode('latin-1') for name, value in scope['headers']}
         host = re.sub(r':\d+$', '', headers.get(b'host', '')).strip('[]')
-        link = (headers.get(b'sec-fetch-mode'), headers.get(b'sec-fetch-dest')) == ('navigate', 'document')
+        link = (headers.get(b'sec-fetch-mode'), headers.get(b'sec-fetch-dest')) == (
+            'navigate',
+            'document',
+        )
 
         async def unframed(message: Any) -> None:
-            more = [(b'x-frame-options', b'DENY')] if message['type'] == 'http.response.start' else []
+            more = (
+                [(b'x-frame-options', b'DENY')] if message['type'] == 'http.response.start' else []
+            )
             await send(message | {'headers': [*message['headers'], *more]} if more else message)
 
         if self.hosts and host not in self.hosts:
-            await _refuse(scope, unframed, 421, 'This room is not called by that name. Use the address that it printed at its start.')
+            await _refuse(
+                scope,
+                unframed,
+                421,
+                'This room is not called by that name. Use the address that it printed at its start.',
+            )
         elif headers.get(b'sec-fetch-site') == 'cross-site' and not link:
-            await _refuse(scope, unframed, 403, 'Another web site asked for this. Open the room by its own address.')
+            await _refuse(
+                scope,
+                unframed,
+                403,
+                'Another web site asked for this. Open the room by its own address.',
+            )
         elif not self.phrase or self._has_cookie(headers.get(b'cookie', '')):
             await self.app(scope, receive, unframed)
         else:
             await self._ask(scope, unframed)
 
     def _has_cookie(self, cookies: str) -> bool:
-        found = [each.strip().partition('=')[2] for each in cookies.split(';') if each.strip().partition('=')[0] == COOKIE]
-        return any(hmac.compare_digest(each.encode('latin-1'), self.token.encode()) for each in found)
+        found = [
+            each.strip().partition('=')[2]
+            for each in cookies.split(';')
+            if each.strip().partition('=')[0] == COOKIE
+        ]
+        return any(
+            hmac.compare_digest(each.encode('latin-1'), self.token.encode()) for each in found
+        )
 
     async def _ask(self, scope: Any, send: Any) -> None:
-        given = parse_qs(scope.get('query_string', b'').decode('latin-1')).get('pass', [''])[0].strip()
+        given = (
+            parse_qs(scope.get('query_string', b'').decode('latin-1')).get('pass', [''])[0].strip()
+        )
         if not given or scope['type'] != 'http':
             await _refuse(scope, send, 401, 'Scan the code on the screen, or type the pass phrase.')
         elif not self.tries.allow((scope.get('client') or ('?',))[0]):
-            await _refuse(scope, send, 429, 'Too many tries. Wait a minute, then type the pass phrase once more.')
+            await _refuse(
+                scope,
+                send,
+                429,
+                'Too many tries. Wait a minute, then type the pass phrase once more.',
+            )
         elif not hmac.compare_digest(given.encode(), self.phrase.encode()):
             await _refuse(scope, send, 401, 'That is not the pass phrase. It stands on the screen.')
         else:
             cookie = f'{COOKIE}={self.token}; HttpOnly; SameSite=Lax; Path=/'.encode()
-            await send({'type': 'http.response.start', 'status': 303, 'headers': [(b'location', b'/'), (b'set-cookie', cookie)]})
+            await send(
+                {
+                    'type': 'http.response.start',
+                    'status': 303,
+                    'headers': [(b'location', b'/'), (b'set-cookie', cookie)],
+                }
+            )
             await send({'type': 'http.response.body', 'body': b''})
 
 
@@ -162,7 +211,11 @@ async def _refuse(scope: Any, send: Any, status: int, text: str) -> None:
     if scope['type'] == 'websocket':
         await send({'type': 'websocket.close', 'code': 1008})
         return
-    headers = [(b'content-type', b'text/html; charset=utf-8'), (b'cache-control', b'no-store'), (b'referrer-policy', b'no-referrer')]
+    headers = [
+        (b'content-type', b'text/html; charset=utf-8'),
+        (b'cache-control', b'no-store'),
+        (b'referrer-policy', b'no-referrer'),
+    ]
     await send({'type': 'http.response.start', 'status': status, 'headers': headers})
     await send({'type': 'http.response.body', 'body': (LOGIN % text).encode()})
 
@@ -173,7 +226,9 @@ def run_until_closed(code: str) -> None:
     def watch() -> None:
         while os.read(0, 1000):
             pass
-        killer = threading.Timer(5.0, signal.raise_signal, [getattr(signal, 'SIGKILL', signal.SIGTERM)])
+        killer = threading.Timer(
+            5.0, signal.raise_signal, [getattr(signal, 'SIGKILL', signal.SIGTERM)]
+        )
         killer.daemon = True
         killer.start()
         signal.raise_signal(signal.SIGINT) if sys.platform == 'win32' else signal.pthread_kill(
@@ -222,7 +277,11 @@ class Helper:
             self.stop()  # closes the pipe of one that ended by itself
             self._last.clear()
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
             threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
 

@@ -73,7 +73,9 @@ class Watch(Worker):
         """Work until stopped."""
         while not self.ending.is_set():
             try:
-                options = settings.client_options('admin', request_timeout_ms=2000, bootstrap_timeout_ms=2000)
+                options = settings.client_options(
+                    'admin', request_timeout_ms=2000, bootstrap_timeout_ms=2000
+                )
                 diagnosis.require_listener(options, timeout=2.0)
                 with closing(KafkaAdminClient(**options)) as admin:
                     while not self.ending.is_set():
@@ -85,8 +87,15 @@ class Watch(Worker):
                 self.ending.wait(PERIOD)
 
     def _look(self, admin: Any) -> Snapshot:
-        topics = sorted((each for each in admin.describe_topics() if not each['is_internal']), key=lambda each: str(each['name']))
-        partitions = {TopicPartition(each['name'], p['partition_index']): p for each in topics for p in each['partitions']}
+        topics = sorted(
+            (each for each in admin.describe_topics() if not each['is_internal']),
+            key=lambda each: str(each['name']),
+        )
+        partitions = {
+            TopicPartition(each['name'], p['partition_index']): p
+            for each in topics
+            for p in each['partitions']
+        }
         led = [place for place, partition in partitions.items() if partition['leader_id'] >= 0]
         begins = _offsets(admin, led, OffsetSpec.EARLIEST)
         ends = _offsets(admin, led, OffsetSpec.LATEST)
@@ -100,7 +109,9 @@ class Watch(Worker):
                 'partition': place.partition,
                 'begin': begins.get(place),
                 'end': ends.get(place),
-                'rate': round((ends[place] - before.get(place, ends[place])) / past) if place in ends else None,
+                'rate': round((ends[place] - before.get(place, ends[place])) / past)
+                if place in ends
+                else None,
                 'leader': partition['leader_id'],
                 'replicas': f'{len(partition["isr_nodes"])}/{len(partition["replica_nodes"])}',
             }
@@ -113,7 +124,11 @@ class Watch(Worker):
         return Snapshot(rows[:ROWS], groups[:ROWS], len(rows[ROWS:]) + len(groups[ROWS:]))
 
     def _groups(self, admin: Any, ends: dict[TopicPartition, int]) -> list[dict[str, Any]]:
-        names = sorted(each['group_id'] for each in admin.list_groups() if each['protocol_type'] in ('consumer', ''))
+        names = sorted(
+            each['group_id']
+            for each in admin.list_groups()
+            if each['protocol_type'] in ('consumer', '')
+        )
         offsets = admin.list_group_offsets(dict.fromkeys(names)) if names else {}
         described = admin.describe_groups(names) if names else {}
         rows: list[dict[str, Any]] = []
@@ -125,11 +140,22 @@ class Watch(Worker):
             shared = {'group': printable(name), 'state': group['group_state']}
             for place in sorted(owners.keys() | committed.keys()):
                 at, end = committed[place].offset if place in committed else None, ends.get(place)
-                row = {'id': f'{name}/{place.topic}/{place.partition}', 'topic': place.topic, 'partition': place.partition}
-                row |= {'committed': at, 'end': end, 'lag': max(end - at, 0) if at is not None and end is not None else None}
+                row = {
+                    'id': f'{name}/{place.topic}/{place.partition}',
+                    'topic': place.topic,
+                    'partition': place.partition,
+                }
+                row |= {
+                    'committed': at,
+                    'end': end,
+                    'lag': max(end - at, 0) if at is not None and end is not None else None,
+                }
                 rows.append(shared | row | {'member': owners.get(place, 'nobody')})
             idle = [member for member, places in members.items() if not places]
-            rows += [shared | {'id': f'{name}/{member}', 'member': member, 'topic': '(none left)'} for member in idle]
+            rows += [
+                shared | {'id': f'{name}/{member}', 'member': member, 'topic': '(none left)'}
+                for member in idle
+            ]
         self._first = False
         return rows
 
@@ -139,12 +165,22 @@ class Watch(Worker):
             return
         self._assigned[group] = members
         if not self._first:
-            reads = '; '.join(f'{member} reads {", ".join(places) or "nothing"}' for member, places in members.items())
+            reads = '; '.join(
+                f'{member} reads {", ".join(places) or "nothing"}'
+                for member, places in members.items()
+            )
             self.rebalances.append((self.clock(), f'{printable(group)}: {reads or "nobody left"}'))
 
 
 def _offsets(admin: Any, places: list[TopicPartition], which: Any) -> dict[TopicPartition, int]:
-    return {place: found.offset for place, found in admin.list_partition_offsets(dict.fromkeys(places, which)).items()} if places else {}
+    return (
+        {
+            place: found.offset
+            for place, found in admin.list_partition_offsets(dict.fromkeys(places, which)).items()
+        }
+        if places
+        else {}
+    )
 
 
 def _members(described: list[Any]) -> tuple[dict[TopicPartition, str], dict[str, list[str]]]:
@@ -152,10 +188,14 @@ def _members(described: list[Any]) -> tuple[dict[TopicPartition, str], dict[str,
     owners: dict[TopicPartition, str] = {}
     members: dict[str, list[str]] = {}
     for member in described:
-        name = printable(f'{member["client_id"]}{member["client_host"].replace("/", "@")}#{member["member_id"][-4:]}')
+        name = printable(
+            f'{member["client_id"]}{member["client_host"].replace("/", "@")}#{member["member_id"][-4:]}'
+        )
         assignment = member['member_assignment']
         parts = assignment['assigned_partitions'] if isinstance(assignment, dict) else []
-        places = [TopicPartition(part['topic'], number) for part in parts for number in part['partitions']]
+        places = [
+            TopicPartition(part['topic'], number) for part in parts for number in part['partitions']
+        ]
         owners |= dict.fromkeys(places, name)
         members[name] = [f'{place.topic}/{place.partition}' for place in sorted(places)]
     return owners, members
@@ -193,7 +233,9 @@ class Replay:
             self.over = True
 
     def _read(self, consumer: Any, name: str) -> None:
-        places = [TopicPartition(name, number) for number in consumer.partitions_for_topic(name) or ()]
+        places = [
+            TopicPartition(name, number) for number in consumer.partitions_for_topic(name) or ()
+        ]
         begins, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
         consumer.assign(places)
         consumer.seek_to_beginning(*places)
@@ -204,7 +246,9 @@ class Replay:
             for record in sorted(records, key=lambda each: each.timestamp):
                 if record.offset % every == 0:
                     self.waiting.append(read_record(record, HumanMessage))
-            self.done = min(self.total, sum(consumer.position(place) for place in places) - sum(begins.values()))
+            self.done = min(
+                self.total, sum(consumer.position(place) for place in places) - sum(begins.values())
+            )
             while len(self.waiting) > 100 and not self._stop.wait(0.05):
                 pass
 
@@ -221,15 +265,24 @@ def look(topic: str, partition: int, offset: int, timeout: float = 3.0) -> Any:
     """
     name = settings.topic_name(topic)
     if name.startswith('__'):
-        raise MessageError(f"{name!r} is Kafka's own. Look at another topic, such as human-messages.")
+        raise MessageError(
+            f"{name!r} is Kafka's own. Look at another topic, such as human-messages."
+        )
     with closing(open_consumer(auto_offset_reset='earliest', max_poll_records=1)) as consumer:
         place = TopicPartition(name, partition)
         if partition not in (consumer.partitions_for_topic(name) or ()):
-            raise AccessError(f'There is no partition {partition} of {name!r}. The table of topics lists those that are there.')
-        begin, end = consumer.beginning_offsets([place])[place], consumer.end_offsets([place])[place]
+            raise AccessError(
+                f'There is no partition {partition} of {name!r}. The table of topics lists those that are there.'
+            )
+        begin, end = (
+            consumer.beginning_offsets([place])[place],
+            consumer.end_offsets([place])[place],
+        )
         if not begin <= offset < end:
             holds = f'holds {begin} to {end - 1}' if begin < end else 'is empty'
-            raise AccessError(f'Offset {offset} is not there: {name!r}, partition {partition} {holds}.')
+            raise AccessError(
+                f'Offset {offset} is not there: {name!r}, partition {partition} {holds}.'
+            )
         consumer.assign([place])
         consumer.seek(place, offset)
         deadline = time.monotonic() + timeout
@@ -237,5 +290,9 @@ def look(topic: str, partition: int, offset: int, timeout: float = 3.0) -> Any:
             for record in consumer.poll(timeout_ms=200).get(place, ()):
                 if record.offset == offset:
                     return record
-                raise AccessError(f'Offset {offset} holds no message: the next one is {record.offset}.')
-        raise AccessError(f'Kafka gave nothing at offset {offset} of {name!r}, partition {partition}, in {timeout:.0f} s. Try it again.')
+                raise AccessError(
+                    f'Offset {offset} holds no message: the next one is {record.offset}.'
+                )
+        raise AccessError(
+            f'Kafka gave nothing at offset {offset} of {name!r}, partition {partition}, in {timeout:.0f} s. Try it again.'
+        )

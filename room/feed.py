@@ -36,7 +36,9 @@ SHOWN = 2000  # characters of a message
 RETRY = 1.0
 BY_TIME = attrgetter('timestamp')
 LAST_SECOND = 253_000_000_000.0  # in the year 9987
-PLACE = re.compile(rb'([a-zA-Z0-9._-]+)/(\d{1,9})/(\d{1,18})')  # how our services say which message an alert is about
+PLACE = re.compile(
+    rb'([a-zA-Z0-9._-]+)/(\d{1,9})/(\d{1,18})'
+)  # how our services say which message an alert is about
 
 
 @dataclass(slots=True)
@@ -83,8 +85,17 @@ def read_record(record: Any, schema: Any) -> Message:
         return Message(0, *place, 'malformed', printable(raw), printable(value.why))
     if schema is Alert:
         by = value['triggered_by']
-        about = _place(record.headers) or (printable(by['sender'][:80]), printable(by['contents'][:SHOWN]))
-        return Message(0, *place, printable(value['alert_type'][:80]), printable(value['alert_message'][:SHOWN]), about=about)
+        about = _place(record.headers) or (
+            printable(by['sender'][:80]),
+            printable(by['contents'][:SHOWN]),
+        )
+        return Message(
+            0,
+            *place,
+            printable(value['alert_type'][:80]),
+            printable(value['alert_message'][:SHOWN]),
+            about=about,
+        )
     return Message(0, *place, printable(value['sender'][:80]), printable(value['contents'][:SHOWN]))
 
 
@@ -108,7 +119,9 @@ def _last(messages: deque[Message], count: int) -> list[Message]:
 
 def open_consumer(**options: Any) -> Any:
     """A KafkaConsumer of raw bytes, without a group; UnreachableError if there is no Kafka."""
-    known = settings.client_options('consumer', **{'group_id': None, 'auto_offset_reset': 'earliest', **options})
+    known = settings.client_options(
+        'consumer', **{'group_id': None, 'auto_offset_reset': 'earliest', **options}
+    )
     diagnosis.require_listener(known)
     workarounds.read_any_header()
     return kafka.KafkaConsumer(**known)
@@ -117,7 +130,12 @@ def open_consumer(**options: Any) -> Any:
 class Feed(Worker):
     """Reads messages and alerts in a thread of its own from ``start()`` to ``stop()``; survives the loss of Kafka."""
 
-    def __init__(self, topic: str = 'human-messages', alert_topic: str = 'alerts', clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        topic: str = 'human-messages',
+        alert_topic: str = 'alerts',
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         super().__init__()
         self.topic, self.alert_topic, self.clock = topic, alert_topic, clock
         self.trouble = 'not connected yet'
@@ -155,7 +173,9 @@ class Feed(Worker):
     def run(self) -> None:  # noqa: D102 - as Worker's
         while not self.ending.is_set():
             try:
-                with closing(open_consumer(metadata_max_age_ms=3000, max_poll_records=2000)) as consumer:
+                with closing(
+                    open_consumer(metadata_max_age_ms=3000, max_poll_records=2000)
+                ) as consumer:
                     self._read(consumer)
             except Exception as error:  # noqa: BLE001 - whatever it is: the page says so, and it is tried again
                 self.trouble = str(error) or type(error).__name__
@@ -164,7 +184,10 @@ class Feed(Worker):
                 self.ending.wait(RETRY)
 
     def _read(self, consumer: Any) -> None:
-        names = {settings.topic_name(self.topic): HumanMessage, settings.topic_name(self.alert_topic): Alert}
+        names = {
+            settings.topic_name(self.topic): HumanMessage,
+            settings.topic_name(self.alert_topic): Alert,
+        }
         diagnosis.require_access(settings.client_options('consumer'), names)
         if not (ends := self._assign(consumer, names)):
             self.trouble = ''
@@ -176,7 +199,9 @@ class Feed(Worker):
                 self._next[TopicPartition(record.topic, record.partition)] = record.offset + 1
             if ends:
                 history += batch
-                there = all(consumer.position(place, timeout_ms=1000) >= end for place, end in ends.items())
+                there = all(
+                    consumer.position(place, timeout_ms=1000) >= end for place, end in ends.items()
+                )
                 if there or time.monotonic() > deadline:
                     self._take(sorted(history, key=BY_TIME), names, live=False)
                     ends = {}
@@ -189,14 +214,22 @@ class Feed(Worker):
 
     def _assign(self, consumer: Any, names: Iterable[str]) -> dict[TopicPartition, int]:
         """Read all partitions, new ones too: first from a little before the end, later from where this feed is."""
-        places = {TopicPartition(name, number) for name in names for number in consumer.partitions_for_topic(name) or ()}
+        places = {
+            TopicPartition(name, number)
+            for name in names
+            for number in consumer.partitions_for_topic(name) or ()
+        }
         if not places or places == consumer.assignment():
             return {}
         first = not self._next
         consumer.assign(list(places))
         begins, ends = consumer.beginning_offsets(list(places)), consumer.end_offsets(list(places))
         for place in places:
-            start = max(begins[place], ends[place] - HISTORY) if first else self._next.get(place, begins[place])
+            start = (
+                max(begins[place], ends[place] - HISTORY)
+                if first
+                else self._next.get(place, begins[place])
+            )
             self._next[place] = start
             consumer.seek(place, start)
         return ends if first else {}
@@ -208,7 +241,9 @@ class Feed(Worker):
                 message = read_record(record, schema := schemas[record.topic])
                 message.live = live
                 if record.key is not None:
-                    self.last_keys[record.topic, record.partition] = printable(record.key[:80].decode('utf-8', 'backslashreplace'))
+                    self.last_keys[record.topic, record.partition] = printable(
+                        record.key[:80].decode('utf-8', 'backslashreplace')
+                    )
                 if live and (not self.seconds or self.seconds[-1].time != now):
                     self.seconds.append(Second(now, Counter()))
                 if schema is Alert:
@@ -219,7 +254,11 @@ class Feed(Worker):
                     if live:
                         self.counted += 1
                         senders = self.seconds[-1].senders
-                        senders[message.sender if message.sender in senders or len(senders) < SENDERS else '(others)'] += 1
+                        senders[
+                            message.sender
+                            if message.sender in senders or len(senders) < SENDERS
+                            else '(others)'
+                        ] += 1
                     for name in _names(message):
                         if alert := self._early.pop(name, None):
                             self._mark(message, alert)
@@ -232,7 +271,9 @@ class Feed(Worker):
         if message := self._index.get(alert.about):
             self._mark(message, alert)
         elif alert.live and alert.about:
-            self._early[alert.about] = alert  # it may be here before its message: they are on two topics
+            self._early[alert.about] = (
+                alert  # it may be here before its message: they are on two topics
+            )
             if len(self._early) > KEPT:
                 self._early.clear()
 

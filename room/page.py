@@ -21,9 +21,15 @@ __all__ = ['LARGEST', 'LONGEST', 'Page']
 
 LONGEST = 500  # characters of a message
 LONGEST_NAME = 30
-LARGEST = 16_384  # bytes that a browser may send at once: each of its fields holds the last that it sent
+LARGEST = (
+    16_384  # bytes that a browser may send at once: each of its fields holds the last that it sent
+)
 TICK = 0.1  # seconds between two looks for something new to draw
-A_TICK, BUSY, BACKLOG = 12, 4, 60  # bubbles drawn in one; if more than the backlog wait, so many of them are picked
+A_TICK, BUSY, BACKLOG = (
+    12,
+    4,
+    60,
+)  # bubbles drawn in one; if more than the backlog wait, so many of them are picked
 DRAWN = 200  # bubbles on the page
 DRAWN_REPLAY = 1600
 ALERTS = 40
@@ -83,8 +89,12 @@ class Page:
             self.counts = ui.label().classes('dim counts wide')
             ui.space()
             if room.link:
-                ui.button('Join', icon='qr_code', on_click=lambda: show_link(room.link)).props('flat color=white').classes('join')
-            turn = ui.button(icon='contrast', on_click=lambda: dark.set_value(not dark.value)).props('flat round dense color=white')
+                ui.button('Join', icon='qr_code', on_click=lambda: show_link(room.link)).props(
+                    'flat color=white'
+                ).classes('join')
+            turn = ui.button(
+                icon='contrast', on_click=lambda: dark.set_value(not dark.value)
+            ).props('flat round dense color=white')
             turn.classes('contrast').tooltip('light or dark')
         with ui.element('div').classes('room'):
             with ui.element('div').classes('side talk'):
@@ -94,7 +104,9 @@ class Page:
                     ui.label('Alerts').classes('text-subtitle1')
                     self.alert_count = ui.label().classes('dim alert-count')
                 with ui.element('div').classes('scroll alerts'):
-                    self.alerts = ui.element('div').style('display: flex; flex-direction: column-reverse')
+                    self.alerts = ui.element('div').style(
+                        'display: flex; flex-direction: column-reverse'
+                    )
                 self.panels = Panels(room)
         ui.timer(0.05, self._load_name, once=True)
 
@@ -105,33 +117,58 @@ class Page:
         with ui.row().classes('items-center full-width no-wrap'):
             self.sampling = ui.label().classes('dim sampling')
             ui.space()
-            self.again = ui.button('From the beginning', on_click=self._replay).props('flat dense no-caps size=sm').classes('replay')
-        self.progress = ui.linear_progress(0, show_value=False).props('instant-feedback').classes('progress')
+            self.again = (
+                ui.button('From the beginning', on_click=self._replay)
+                .props('flat dense no-caps size=sm')
+                .classes('replay')
+            )
+        self.progress = (
+            ui.linear_progress(0, show_value=False).props('instant-feedback').classes('progress')
+        )
         self.progress.set_visibility(False)
         with ui.element('div').classes('grow scroll end'):
             self.list = ui.element('div').classes('q-px-sm chat')
         with ui.row().classes('full-width no-wrap items-center q-gutter-xs'):
-            self.name = ui.input('your name', on_change=self._keep_name).props(f'dense outlined maxlength={LONGEST_NAME}')
+            self.name = ui.input('your name', on_change=self._keep_name).props(
+                f'dense outlined maxlength={LONGEST_NAME}'
+            )
             self.name.classes('name').style('width: 8rem')
-            self.text = ui.input('message').props(f'dense outlined maxlength={LONGEST} autocomplete=off').classes('col text')
+            self.text = (
+                ui.input('message')
+                .props(f'dense outlined maxlength={LONGEST} autocomplete=off')
+                .classes('col text')
+            )
             self.text.on('keydown.enter', self._say)
-            ui.button(icon='send', on_click=self._say).props('round dense aria-label=send').classes('send')
+            ui.button(icon='send', on_click=self._say).props('round dense aria-label=send').classes(
+                'send'
+            )
 
     async def _load_name(self) -> None:
         kept = ''
         with contextlib.suppress(TimeoutError):
-            kept = str(await self.ui.run_javascript('localStorage.getItem("room-name") || ""', timeout=3.0))
+            kept = str(
+                await self.ui.run_javascript('localStorage.getItem("room-name") || ""', timeout=3.0)
+            )
         self.name.value = self.name.value or printable(kept[:LONGEST_NAME]) or self.room.new_name()
 
     def _keep_name(self) -> None:
-        self.ui.run_javascript(f'localStorage.setItem("room-name", {json.dumps(str(self.name.value)[:LONGEST_NAME])})')
+        self.ui.run_javascript(
+            f'localStorage.setItem("room-name", {json.dumps(str(self.name.value)[:LONGEST_NAME])})'
+        )
 
     async def _say(self) -> None:
-        text, name = str(self.text.value or '').strip()[:LONGEST], str(self.name.value or '').strip()[:LONGEST_NAME]
+        text, name = (
+            str(self.text.value or '').strip()[:LONGEST],
+            str(self.name.value or '').strip()[:LONGEST_NAME],
+        )
         if not text or not name:
             self.ui.notify('Say something.' if name else 'Choose a name first.')
-        elif not (self.room.by_page.allow(self.client.id) and self.room.by_address.allow(self.client.ip)):
-            self.ui.notify('Slowly: five messages in five seconds are the most. Send it again in a moment.')
+        elif not (
+            self.room.by_page.allow(self.client.id) and self.room.by_address.allow(self.client.ip)
+        ):
+            self.ui.notify(
+                'Slowly: five messages in five seconds are the most. Send it again in a moment.'
+            )
         else:
             self.text.value = ''
             if problem := await self.run.io_bound(self.room.say, name, text):
@@ -145,14 +182,18 @@ class Page:
         self.pending += fresh
         self.left_out += missed - len(fresh)
         if self.replay:
-            batch = [self.replay.waiting.popleft() for _ in range(min(A_TICK, len(self.replay.waiting)))]
+            batch = [
+                self.replay.waiting.popleft() for _ in range(min(A_TICK, len(self.replay.waiting)))
+            ]
             self.progress.set_value(self.replay.done / max(self.replay.total, 1))
             if self.replay.over and not batch:
                 self._end_replay()
             self.left_out += len(self.pending[:-DRAWN])
             self.pending = self.pending[-DRAWN:]
         elif len(self.pending) > (BACKLOG if self.shown else HISTORY):
-            batch = [self.pending[len(self.pending) * index // BUSY - 1] for index in range(1, BUSY + 1)]
+            batch = [
+                self.pending[len(self.pending) * index // BUSY - 1] for index in range(1, BUSY + 1)
+            ]
             self.left_out += len(self.pending) - BUSY
             self.pending, self.sampled = [], time.monotonic()
         else:
@@ -178,16 +219,28 @@ class Page:
                 with bubble:
                     self.ui.label(message.contents or ' ')
                 bubble.props['sent'] = message.sender == mine
-                bubble.on('click', lambda _, m=message: self.panels.look(m.topic, m.partition, m.offset))
+                bubble.on(
+                    'click', lambda _, m=message: self.panels.look(m.topic, m.partition, m.offset)
+                )
                 self._paint(bubble, message)
                 self.shown[message.number or -self.panels.next_number()] = bubble
         for number in list(self.shown)[: max(len(self.shown) - self.limit, 0)]:
             self.shown.pop(number).delete()
 
     def _paint(self, bubble: Any, message: Message) -> None:
-        colour = 'warning' if message.why else 'negative' if message.mark else 'primary' if bubble.props['sent'] else ''
+        colour = (
+            'warning'
+            if message.why
+            else 'negative'
+            if message.mark
+            else 'primary'
+            if bubble.props['sent']
+            else ''
+        )
         bubble.props['name'] = message.sender
-        bubble.props['stamp'] = ' · '.join(filter(None, [_clock(message.time), message.why or message.mark]))
+        bubble.props['stamp'] = ' · '.join(
+            filter(None, [_clock(message.time), message.why or message.mark])
+        )
         if colour:
             bubble.props['bg-color'] = colour
             bubble.props['text-color'] = 'black' if message.why else 'white'
@@ -199,7 +252,9 @@ class Page:
         self.alert = self.room.feed.alert_total
         with self.alerts:
             for alert in fresh[-BUSY if self.alert_rows else -ALERTS :]:
-                row = self.ui.label(f'{_clock(alert.time)} {alert.why or alert.sender}: {alert.contents}').classes('alert')
+                row = self.ui.label(
+                    f'{_clock(alert.time)} {alert.why or alert.sender}: {alert.contents}'
+                ).classes('alert')
                 row.on('click', lambda _, m=alert: self.panels.look(m.topic, m.partition, m.offset))
                 self.alert_rows.append(row)
         while len(self.alert_rows) > ALERTS:
@@ -216,7 +271,9 @@ class Page:
             self.pending.clear()
             self.progress.set_visibility(True)
         else:
-            self.ui.notify('As many as can are reading from the beginning just now. Try again in a moment.')
+            self.ui.notify(
+                'As many as can are reading from the beginning just now. Try again in a moment.'
+            )
         self.again.text = 'From the beginning' if self.limit == DRAWN else f'Only the last {DRAWN}'
 
     def _end_replay(self) -> None:
@@ -225,7 +282,9 @@ class Page:
             replay.stop()
             self.progress.set_visibility(False)
             self.ui.notify(
-                f'Read {replay.done:,} of {replay.total:,} again from the beginning. {replay.trouble}', timeout=6000, close_button='OK'
+                f'Read {replay.done:,} of {replay.total:,} again from the beginning. {replay.trouble}',
+                timeout=6000,
+                close_button='OK',
             )
 
     def tell(self) -> None:
@@ -241,8 +300,16 @@ class Page:
         browsing = f'{browsers} browser{"s" if browsers != 1 else ""}'
         self.counts.text = f'{feed.counted:,} messages since the room opened, {rate:,} a second · {feed.alert_total:,} alerts · {browsing}'
         self.alert_count.text = f'{feed.alert_total:,} of them'
-        now = 'drawing a sample' if time.monotonic() - self.sampled < LOADED else 'every message is drawn'
+        now = (
+            'drawing a sample'
+            if time.monotonic() - self.sampled < LOADED
+            else 'every message is drawn'
+        )
         left = f'{now}; {self.left_out:,} not drawn, all counted' if self.left_out else now
-        again = f'from the beginning: {self.replay.done:,} of {self.replay.total:,}' if self.replay else ''
+        again = (
+            f'from the beginning: {self.replay.done:,} of {self.replay.total:,}'
+            if self.replay
+            else ''
+        )
         self.sampling.text = again or left
         self.panels.tell()

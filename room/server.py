@@ -38,7 +38,9 @@ class RoomServer:
         link: the address for others; '' if only this machine may come in.
     """
 
-    def __init__(self, topic: str = 'human-messages', alert_topic: str = 'alerts', link: str = '') -> None:
+    def __init__(
+        self, topic: str = 'human-messages', alert_topic: str = 'alerts', link: str = ''
+    ) -> None:
         self.topic, self.link = topic, link
         self.feed, self.watch = Feed(topic, alert_topic), Watch(topic, alert_topic)
         throttle = (
@@ -48,11 +50,18 @@ class RoomServer:
         nonsense = f"from simulators import NonsenseSimulator; NonsenseSimulator(topic={topic!r}, key='green', delay=0.5).simulate()"
         self.helpers = [
             Helper('A simulator that talks nonsense', nonsense),
-            Helper('A spammer', f'from simulators import SpamSimulator; SpamSimulator(topic={topic!r}).simulate()'),
+            Helper(
+                'A spammer',
+                f'from simulators import SpamSimulator; SpamSimulator(topic={topic!r}).simulate()',
+            ),
             Helper('A throttling service', throttle),
             Helper('One more of its group: see them share the partitions', throttle),
         ]
-        self.by_page, self.by_address, self.asking = Limits(5, 5.0), Limits(30, 10.0), Limits(10, 10.0)
+        self.by_page, self.by_address, self.asking = (
+            Limits(5, 5.0),
+            Limits(30, 10.0),
+            Limits(10, 10.0),
+        )
         self.opening = Limits(OPENINGS, MINUTE)
         self.pages: set[Page] = set()
         self.replays: list[Replay] = []
@@ -73,7 +82,13 @@ class RoomServer:
         if self.trouble:
             return 'Not sent: Kafka does not answer at the moment. Send it again when it does.'
         try:
-            send_msg(self.topic, {'sender': name, 'contents': text}, block=True, timeout=8.0, schema=HumanMessage)
+            send_msg(
+                self.topic,
+                {'sender': name, 'contents': text},
+                block=True,
+                timeout=8.0,
+                schema=HumanMessage,
+            )
         except (ChatError, kafka.errors.KafkaError) as error:
             return printable(f'Not sent: {error}')
         return ''
@@ -107,9 +122,15 @@ class RoomServer:
         full = len(self.pages) >= MOST_PAGES
         if full or not self.opening.allow(client.ip):
             client.delete()
-            why = 'The room is full.' if full else f'Slowly: {OPENINGS} pages in a minute are the most.'
+            why = (
+                'The room is full.'
+                if full
+                else f'Slowly: {OPENINGS} pages in a minute are the most.'
+            )
             headers = {'Retry-After': f'{MINUTE:.0f}', 'Refresh': f'{MINUTE:.0f}'}
-            return PlainTextResponse(f'{why} This page tries it again in a minute.', 503 if full else 429, headers)
+            return PlainTextResponse(
+                f'{why} This page tries it again in a minute.', 503 if full else 429, headers
+            )
         page = Page(self)
         self.pages.add(page)
         client.on_delete(lambda: self._leave(page))
@@ -133,7 +154,9 @@ def serve(room: RoomServer, door: dict[str, Any], host: str, port: int) -> None:
     app.on_startup(room.start)
     app.on_shutdown(room.stop)
     app.add_middleware(Door, **door)
-    app.add_exception_handler(404, lambda *_: PlainTextResponse('There is nothing here. The room is at /.', 404))
+    app.add_exception_handler(
+        404, lambda *_: PlainTextResponse('There is nothing here. The room is at /.', 404)
+    )
     ui.page('/', title='The room')(room.open_page)
     core.sio.eio.max_http_buffer_size = LARGEST
     quiet: dict[str, Any] = {'reload': False, 'show': False, 'show_welcome_message': False}

@@ -65,9 +65,15 @@ def alerts(make_topic: Any) -> str:
 
 
 @pytest.mark.parametrize('group', [None, 'throttle'], ids=['view', 'group'])
-def test_every_message_over_the_limit_is_alerted_about(topic: str, alerts: str, group: str | None, capsys: Any) -> None:
+def test_every_message_over_the_limit_is_alerted_about(
+    topic: str, alerts: str, group: str | None, capsys: Any
+) -> None:
     """limit=2: the third and the fourth, keyed by the sender, with the message that triggered it."""
-    with running(ThrottlingAlertService(monitor_topic=topic, alert_topic=alerts, group_id=group and f'{group}-{topic}', limit=2)):
+    with running(
+        ThrottlingAlertService(
+            monitor_topic=topic, alert_topic=alerts, group_id=group and f'{group}-{topic}', limit=2
+        )
+    ):
         for number in range(4):
             send_msg(topic, {'sender': 'red', 'contents': str(number)}, block=True)
         send_msg(topic, {'sender': 'blue', 'contents': 'hello'})
@@ -76,13 +82,25 @@ def test_every_message_over_the_limit_is_alerted_about(topic: str, alerts: str, 
     assert [record.key for record in found] == ['red', 'red']
     assert found[0].value['alert_type'] == 'throttled'
     assert dict(found[0].headers)['triggered-by'] == f'{topic}/0/2'.encode()
-    assert capsys.readouterr().out.count('ALERT throttled: red sent more than 2 messages within 60 seconds') == 2
+    assert (
+        capsys.readouterr().out.count(
+            'ALERT throttled: red sent more than 2 messages within 60 seconds'
+        )
+        == 2
+    )
 
 
 @pytest.mark.parametrize('group', [None, 'words'], ids=['view', 'group'])
-def test_offensive_words_are_masked_in_the_alert(topic: str, alerts: str, group: str | None) -> None:
+def test_offensive_words_are_masked_in_the_alert(
+    topic: str, alerts: str, group: str | None
+) -> None:
     """The alert's own message shows none of them."""
-    service = OffensiveContentAlertService(monitor_topic=topic, alert_topic=alerts, group_id=group and f'{group}-{topic}', words=['damn'])
+    service = OffensiveContentAlertService(
+        monitor_topic=topic,
+        alert_topic=alerts,
+        group_id=group and f'{group}-{topic}',
+        words=['damn'],
+    )
     with running(service):
         send_msg(topic, {'sender': 'red', 'contents': 'a D4mn shame'})
         send_msg(topic, {'sender': 'red', 'contents': 'a damned shame'})
@@ -91,20 +109,36 @@ def test_offensive_words_are_masked_in_the_alert(topic: str, alerts: str, group:
     assert alert.value['alert_type'] == 'offensive_content'
 
 
-@pytest.mark.parametrize('skew', [[3500.0], [-365 * 86400.0], [3500.0, -365 * 86400.0, 0.0]], ids=['future', 'past', 'mixed'])
+@pytest.mark.parametrize(
+    'skew',
+    [[3500.0], [-365 * 86400.0], [3500.0, -365 * 86400.0, 0.0]],
+    ids=['future', 'past', 'mixed'],
+)
 def test_timestamps_do_not_evade_the_throttle(topic: str, alerts: str, skew: list[float]) -> None:
     """An hour ahead, a year back, or all mixed: thirty messages at once are thirty messages at once."""
     with running(ThrottlingAlertService(monitor_topic=topic, alert_topic=alerts, limit=10)):
         for number in range(30):
-            send_msg(topic, {'sender': 'red', 'contents': str(number)}, timestamp=time.time() + skew[number % len(skew)])
+            send_msg(
+                topic,
+                {'sender': 'red', 'contents': str(number)},
+                timestamp=time.time() + skew[number % len(skew)],
+            )
         found = hear(alerts, 20)
-    assert [record.value['triggered_by']['contents'] for record in found] == [str(number) for number in range(10, 30)]
+    assert [record.value['triggered_by']['contents'] for record in found] == [
+        str(number) for number in range(10, 30)
+    ]
 
 
-def test_timestamps_from_the_future_are_where_they_were_after_a_restart(topic: str, alerts: str) -> None:
+def test_timestamps_from_the_future_are_where_they_were_after_a_restart(
+    topic: str, alerts: str
+) -> None:
     """Four messages that are far ahead of the service's clock, a hundred seconds, a restart: they have left the window of a minute."""
     for start, clock, expected in ((0, 1000.0, ['3']), (4, 1100.0, ['3', '7'])):
-        with running(ThrottlingAlertService(topic, alerts, f'future-{topic}', 'earliest', limit=3, clock=lambda now=clock: now)):
+        with running(
+            ThrottlingAlertService(
+                topic, alerts, f'future-{topic}', 'earliest', limit=3, clock=lambda now=clock: now
+            )
+        ):
             for number in range(start, start + 4):
                 send_msg(topic, {'sender': 'red', 'contents': str(number)}, block=True)
             found = hear(alerts, len(expected))
@@ -112,7 +146,9 @@ def test_timestamps_from_the_future_are_where_they_were_after_a_restart(topic: s
 
 
 @pytest.mark.parametrize('group', [None, 'poison'], ids=['view', 'group'])
-def test_a_malformed_message_is_reported_and_passed_by(topic: str, alerts: str, group: str | None, caplog: Any) -> None:
+def test_a_malformed_message_is_reported_and_passed_by(
+    topic: str, alerts: str, group: str | None, caplog: Any
+) -> None:
     """Bytes that are no message stop no service."""
     with running(ThrottlingAlertService(topic, alerts, group and f'{group}-{topic}', limit=0)):
         for data in (b'no json', b'{"sender": 1, "contents": "x"}', b'[]', b'\xff', None):
@@ -124,7 +160,9 @@ def test_a_malformed_message_is_reported_and_passed_by(topic: str, alerts: str, 
 
 
 @pytest.mark.parametrize('group', [None, 'poison'], ids=['view', 'group'])
-def test_nothing_but_poison_stops_no_service(topic: str, alerts: str, group: str | None, caplog: Any) -> None:
+def test_nothing_but_poison_stops_no_service(
+    topic: str, alerts: str, group: str | None, caplog: Any
+) -> None:
     """A poll in which no record can be read is a poll like any other."""
     with running(ThrottlingAlertService(topic, alerts, group and f'{group}-{topic}', limit=0)):
         get_producer().send(topic, b'no json', b'key').get(10)
@@ -169,7 +207,10 @@ def test_a_service_of_ones_own_remembers_across_a_restart(topic: str, alerts: st
     send_msg(topic, {'sender': 'red', 'contents': 'WHILE IT WAS AWAY'}, block=True)
     with running(Shouting(topic, alerts, f'shouting-{topic}')):
         found = hear(alerts, 2)
-    assert [record.value['alert_message'] for record in found] == ['red shouted 2 times', 'red shouted 4 times']
+    assert [record.value['alert_message'] for record in found] == [
+        'red shouted 2 times',
+        'red shouted 4 times',
+    ]
 
 
 def test_a_mistake_in_a_service_ends_it_and_loses_nothing(topic: str, alerts: str) -> None:
@@ -188,7 +229,12 @@ def test_a_mistake_in_a_service_ends_it_and_loses_nothing(topic: str, alerts: st
         Broken(topic, alerts, f'mistake-{topic}', 'earliest', limit=0).monitor()
     with running(ThrottlingAlertService(topic, alerts, f'mistake-{topic}', 'earliest', limit=0)):
         found = hear(alerts, 4)
-    assert [json.loads(record.value['triggered_by']['contents']) for record in found] == [0, 1, 2, 3]
+    assert [json.loads(record.value['triggered_by']['contents']) for record in found] == [
+        0,
+        1,
+        2,
+        3,
+    ]
 
 
 def test_what_makes_no_sense_is_said_at_once() -> None:

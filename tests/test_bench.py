@@ -23,7 +23,13 @@ ROOT = Path(__file__).parents[1]
 def test_a_quick_bench_prints_its_ratios() -> None:
     """`python -m bench --quick` does every job once with every client, counts the same alerts everywhere, and writes nothing."""
     before = (ROOT / 'bench' / 'results.json').read_bytes()
-    run = subprocess.run([sys.executable, '-m', 'bench', '--quick'], cwd=ROOT, capture_output=True, text=True, timeout=280)
+    run = subprocess.run(
+        [sys.executable, '-m', 'bench', '--quick'],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
     assert run.returncode == 0, run.stderr[-3000:]
     for line in (
         'Bulk send',

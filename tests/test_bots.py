@@ -58,7 +58,9 @@ def test_two_bots_stay_quiet_towards_each_other(topic: str, say: Say, hear: Hear
         say('red', text)
     heard = hear(len(people) * 4)
     deadline = time.monotonic() + 30
-    while any(sum(bot._next.values()) < len(people) * 4 for bot in bots):  # each bot has read all answers
+    while any(
+        sum(bot._next.values()) < len(people) * 4 for bot in bots
+    ):  # each bot has read all answers
         assert time.monotonic() < deadline
         time.sleep(0.02)
     for bot, thread in zip(bots, threads, strict=True):
@@ -66,7 +68,9 @@ def test_two_bots_stay_quiet_towards_each_other(topic: str, say: Say, hear: Hear
         thread.join(10)
         bot.close()
     assert hear() == []
-    expected = [('red', text) for text in people] + [(name, f'you said {text}') for text in people for name in ('one', 'two', 'two')]
+    expected = [('red', text) for text in people] + [
+        (name, f'you said {text}') for text in people for name in ('one', 'two', 'two')
+    ]
     assert sorted((each['sender'], each['contents']) for each in heard) == sorted(expected)
 
 
@@ -90,7 +94,10 @@ def test_a_durable_bot_answers_once(topic: str, say: Say, hear: Hear) -> None:
     assert hear() == [{'sender': 'echo', 'contents': 'you said 2'}]
     say('red', '3')
     Echo(topic, sender='echo', group_id='second', offset='earliest').run(timeout=0.3)
-    assert hear() == [{'sender': 'red', 'contents': '3'}, {'sender': 'echo', 'contents': 'you said 3'}]
+    assert hear() == [
+        {'sender': 'red', 'contents': '3'},
+        {'sender': 'echo', 'contents': 'you said 3'},
+    ]
 
 
 @needs_chatlogs
@@ -106,19 +113,27 @@ def test_a_talker_knows_the_room(topic: str, say: Say, hear: Hear) -> None:
         assert talker.learned == COUNT + 1
         say('red', 'and more')
         assert talker.run(count=1) == 1
-    chain = markovify.Chain([text.split() for text in [*texts, 'live unheard-of words', 'and more']], 2)
+    chain = markovify.Chain(
+        [text.split() for text in [*texts, 'live unheard-of words', 'and more']], 2
+    )
     assert talker._follows == chain.model
     spoken = [each for each in records(topic) if dict(each.headers).get('bot') == b'parrot']
     assert len(spoken) == 1
     words = hear()[-1]['contents'].split()
     begin = markovify.chain.BEGIN
-    states = list(zip([begin, begin, *words], [begin, *words], [*words, markovify.chain.END], strict=False))
+    states = list(
+        zip([begin, begin, *words], [begin, *words], [*words, markovify.chain.END], strict=False)
+    )
     assert all(follow in chain.model[before, last] for before, last, follow in states)
 
 
 def test_a_seed_repeats_the_talk() -> None:
     """The same seed and the same log give the same words; chance elsewhere does not matter."""
-    talkers = [RoomTalker('human-messages', seed=3), RoomTalker('human-messages', seed=3), RoomTalker('human-messages', seed=4)]
+    talkers = [
+        RoomTalker('human-messages', seed=3),
+        RoomTalker('human-messages', seed=3),
+        RoomTalker('human-messages', seed=4),
+    ]
     chance = Random(1)
     texts = [' '.join(chance.choices(['cat', 'sat', 'mat', 'hat'], k=6)) for _ in range(50)]
     for talker in talkers:

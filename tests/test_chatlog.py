@@ -16,16 +16,31 @@ def test_an_unknown_ending_is_irc(tmp_path: Path, name: str) -> None:
 
 def test_a_format_wins_over_the_ending(tmp_path: Path) -> None:
     """format= reads a file whose ending says nothing, or something else."""
-    assert [tuple(said) for said in ChatLog(write(tmp_path, 'a.txt', CSV), format='csv')] == TABLE_SAID
-    assert [tuple(said) for said in ChatLog(write(tmp_path, 'a.csv', JSONL), format='jsonl')] == TABLE_SAID
+    assert [
+        tuple(said) for said in ChatLog(write(tmp_path, 'a.txt', CSV), format='csv')
+    ] == TABLE_SAID
+    assert [
+        tuple(said) for said in ChatLog(write(tmp_path, 'a.csv', JSONL), format='jsonl')
+    ] == TABLE_SAID
 
 
 @pytest.mark.parametrize('name', ['a.txt', 'a.jsonl', 'a.csv'])
 def test_odd_bytes_and_line_ends_are_no_obstacle(tmp_path: Path, name: str) -> None:
     """A byte order mark and Windows line ends are no part of the text; bytes that are no UTF-8 become replacement characters."""
-    text = {'a.txt': IRC, 'a.jsonl': JSONL, 'a.csv': CSV}[name].replace('\n', '\r\n').encode().replace(b'hello', b'he\xffllo')
-    said = [(each.sender, each.contents) for each in ChatLog(write(tmp_path, name, b'\xef\xbb\xbf' + text))]
-    expected = [(sender, contents.replace('hello', 'he\ufffdllo')) for _, sender, contents in (IRC_SAID if name == 'a.txt' else TABLE_SAID)]
+    text = (
+        {'a.txt': IRC, 'a.jsonl': JSONL, 'a.csv': CSV}[name]
+        .replace('\n', '\r\n')
+        .encode()
+        .replace(b'hello', b'he\xffllo')
+    )
+    said = [
+        (each.sender, each.contents)
+        for each in ChatLog(write(tmp_path, name, b'\xef\xbb\xbf' + text))
+    ]
+    expected = [
+        (sender, contents.replace('hello', 'he\ufffdllo'))
+        for _, sender, contents in (IRC_SAID if name == 'a.txt' else TABLE_SAID)
+    ]
     assert [(sender, contents.replace('\r\n', '\n')) for sender, contents in said] == expected
 
 
@@ -34,15 +49,27 @@ def test_odd_bytes_and_line_ends_are_no_obstacle(tmp_path: Path, name: str) -> N
     [
         (['100', '101.5', '99', '103'], [0, 1.5, 1.5, 3]),
         (['1209271560000', '1209271561500'], [0, 1.5]),
-        (['2008-04-27T04:46:00Z', '2008-04-27T06:46:01.5+02:00', '2008-04-27 04:46:03'], [0, 1.5, 3]),
+        (
+            ['2008-04-27T04:46:00Z', '2008-04-27T06:46:01.5+02:00', '2008-04-27 04:46:03'],
+            [0, 1.5, 3],
+        ),
         (['', '', ''], [0, 2, 4]),
         (['', '100', '', '105'], [0, 0, 2, 7]),
         (['100', 'nan', 'inf', '1e999', 'x', '103'], [0, 3]),
     ],
 )
-def test_timestamps_are_seconds_milliseconds_or_iso(tmp_path: Path, stamps: list[str], elapsed: list[float]) -> None:
+def test_timestamps_are_seconds_milliseconds_or_iso(
+    tmp_path: Path, stamps: list[str], elapsed: list[float]
+) -> None:
     """Time is counted from the first message and never goes back; without a timestamp `pause` passes; nonsense is skipped."""
-    log = ChatLog(write(tmp_path, 'a.csv', 'sender,contents,timestamp\n' + ''.join(f'a,b,{stamp}\n' for stamp in stamps)), pause=2.0)
+    log = ChatLog(
+        write(
+            tmp_path,
+            'a.csv',
+            'sender,contents,timestamp\n' + ''.join(f'a,b,{stamp}\n' for stamp in stamps),
+        ),
+        pause=2.0,
+    )
     assert [said.elapsed for said in log] == elapsed
     assert log.skipped == len(stamps) - len(elapsed)
 

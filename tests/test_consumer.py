@@ -27,9 +27,20 @@ def get(kafka: Kafka) -> Iterator[Get]:
 
 def test_a_record_has_everything(topic: str, get: Get) -> None:
     """A record's value is decoded, its key is text, and its place, time and headers are there."""
-    send(topic, {'sender': 'red', 'contents': 'hello'}, headers=[('a', b'b')], timestamp=1_700_000_000.5)
+    send(
+        topic,
+        {'sender': 'red', 'contents': 'hello'},
+        headers=[('a', b'b')],
+        timestamp=1_700_000_000.5,
+    )
     msg = next(get(topic, offset='earliest'))
-    assert (msg.topic, msg.partition, msg.offset, msg.timestamp, msg.key) == (topic, 0, 0, 1_700_000_000_500, 'red')
+    assert (msg.topic, msg.partition, msg.offset, msg.timestamp, msg.key) == (
+        topic,
+        0,
+        0,
+        1_700_000_000_500,
+        'red',
+    )
     assert '{} said: {}'.format(msg.value['sender'], msg.value['contents']) == 'red said: hello'
     assert msg.headers == [('a', b'b')]
 
@@ -60,7 +71,9 @@ def test_latest_holds_on_every_partition_and_topic(make_topic: MakeTopic, get: G
     for topic in topics:
         send(topic, *[{'sender': str(number), 'contents': topic} for number in range(20)])
     found = take(40, c)
-    assert sorted((value['contents'], int(value['sender'])) for value in found) == sorted((t, n) for t in topics for n in range(20))
+    assert sorted((value['contents'], int(value['sender'])) for value in found) == sorted(
+        (t, n) for t in topics for n in range(20)
+    )
 
 
 @pytest.mark.parametrize(
@@ -75,7 +88,9 @@ def test_latest_holds_on_every_partition_and_topic(make_topic: MakeTopic, get: G
         ('latest', range(0)),
     ],
 )
-def test_the_offset_says_where_to_start(topic: str, get: Get, offset: str | int, found: range | tuple[()]) -> None:
+def test_the_offset_says_where_to_start(
+    topic: str, get: Get, offset: str | int, found: range | tuple[()]
+) -> None:
     """An offset is the oldest, the newest, a number, or so many before the end; beyond the ends it is the end."""
     send(topic, *range(10))
     assert rest(get(topic, offset=offset), 0.5) == list(found)
@@ -127,7 +142,9 @@ def test_a_new_topic_may_be_waited_for(kafka: Kafka, get: Get) -> None:
     ],
     ids=repr,
 )
-def test_arguments_that_make_no_sense_are_told(kafka: Kafka, topics: Any, options: dict[str, Any], says: str) -> None:
+def test_arguments_that_make_no_sense_are_told(
+    kafka: Kafka, topics: Any, options: dict[str, Any], says: str
+) -> None:
     """A wrong topic, offset, timeout or schema is an error that names the value and what would be right."""
     with pytest.raises(MessageError, match=says):
         consumer.get_consumer(*topics, **options)

@@ -46,17 +46,28 @@ def send_bad(topic: str) -> None:
 
 def origin(record: Any) -> dict[str, str]:
     """What the headers say about where it came from."""
-    return {name.removeprefix('dead-letter-'): value.decode() for name, value in record.headers if name.startswith('dead-letter-')}
+    return {
+        name.removeprefix('dead-letter-'): value.decode()
+        for name, value in record.headers
+        if name.startswith('dead-letter-')
+    }
 
 
 def test_a_dead_letter_is_the_original_and_where_it_came_from(topic: str, get: Get) -> None:
     """Bytes, key, headers and time of each bad record are on the dead-letter topic, in order, with its place, when and why."""
     send_bad(topic)
     dead = f'{topic}.dead'
-    assert take(len(BAD), get(topic, offset='earliest', schema=HumanMessage, dead_letter_topic=dead)) == [GOOD] * len(BAD)
+    assert take(
+        len(BAD), get(topic, offset='earliest', schema=HumanMessage, dead_letter_topic=dead)
+    ) == [GOOD] * len(BAD)
     letters = records(dead)
     originals = [
-        (letter.value, letter.key, [header for header in letter.headers if not header[0].startswith('dead-letter-')], letter.timestamp)
+        (
+            letter.value,
+            letter.key,
+            [header for header in letter.headers if not header[0].startswith('dead-letter-')],
+            letter.timestamp,
+        )
         for letter in letters
     ]
     assert originals == BAD
@@ -79,11 +90,15 @@ def test_dead_letters_go_back_to_where_they_came_from_once(topic: str, get: Get)
     """Redrive sends each letter to its origin as it was before, without our headers; a second redrive sends only what is new."""
     dead = f'{topic}.dead'
     send_bad(topic)
-    before = [(record.value, record.key, record.headers, record.timestamp) for record in records(topic)]
+    before = [
+        (record.value, record.key, record.headers, record.timestamp) for record in records(topic)
+    ]
     take(len(BAD), get(topic, offset='earliest', schema=HumanMessage, dead_letter_topic=dead))
     group = f'{topic}-redrive'
     assert redrive(dead, group_id=group, timeout=1.5) == len(BAD)
-    after = [(record.value, record.key, record.headers, record.timestamp) for record in records(topic)]
+    after = [
+        (record.value, record.key, record.headers, record.timestamp) for record in records(topic)
+    ]
     assert after == before + BAD
     assert redrive(dead, group_id=group, timeout=0.5) == 0
     assert len(records(topic)) == len(after)
@@ -94,7 +109,14 @@ def test_a_letter_that_dies_again_says_where_it_died_last(topic: str, get: Get) 
     dead = f'{topic}.dead'
     get_producer().send(topic, b'no json', b'key').get(10)
     group = f'{topic}-group'
-    c = get(topic, offset='earliest', group_id=group, schema=HumanMessage, dead_letter_topic=dead, timeout=1.0)
+    c = get(
+        topic,
+        offset='earliest',
+        group_id=group,
+        schema=HumanMessage,
+        dead_letter_topic=dead,
+        timeout=1.0,
+    )
     assert rest(c) == []
     assert redrive(dead, group_id=f'{topic}-redrive', timeout=1.0) == 1
     assert rest(c) == []
@@ -120,7 +142,9 @@ def test_redrive_is_a_command(topic: str, get: Get) -> None:
 def test_what_is_no_dead_letter_is_told(topic: str) -> None:
     """A topic whose records have no such headers is an error that names the record and the topic that was meant."""
     send_msg(topic, GOOD, block=True)
-    with pytest.raises(MessageError, match=rf'{topic}, partition 0, offset 0 is no dead letter.*dead_letter_topic='):
+    with pytest.raises(
+        MessageError, match=rf'{topic}, partition 0, offset 0 is no dead letter.*dead_letter_topic='
+    ):
         redrive(topic, group_id=f'{topic}-redrive')
 
 

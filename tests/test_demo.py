@@ -22,7 +22,9 @@ ROOT = Path(__file__).parents[1]
 CHATLOGS = Path(os.environ.get('CHATLOGS') or Path(__file__).parents[2] / 'shared' / 'chatlogs')
 LOG = CHATLOGS / 'ubuntu-irc-2008-04-27.txt'
 WORDS = ('arse', 'crap', 'damn', 'hell', 'shit', 'stupid')
-needs_log = pytest.mark.skipif(not LOG.is_file(), reason=f'no file {LOG}: set CHATLOGS to a folder that holds it')
+needs_log = pytest.mark.skipif(
+    not LOG.is_file(), reason=f'no file {LOG}: set CHATLOGS to a folder that holds it'
+)
 Start = Callable[..., 'subprocess.Popen[str]']
 
 
@@ -32,10 +34,23 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str) -> 'subprocess.Popen[str]':
-        env = os.environ | {'TMPDIR': str(tmp_path), 'KAFKA_BOOTSTRAP_SERVERS': 'nobody.invalid:1'}  # which the demo must not ask
+        env = os.environ | {
+            'TMPDIR': str(tmp_path),
+            'KAFKA_BOOTSTRAP_SERVERS': 'nobody.invalid:1',
+        }  # which the demo must not ask
         command = [sys.executable, '-u', '-m', 'demo', *arguments]
         pipe = subprocess.PIPE
-        started.append(subprocess.Popen(command, cwd=ROOT, env=env, text=True, stdout=pipe, stderr=pipe, start_new_session=True))
+        started.append(
+            subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=env,
+                text=True,
+                stdout=pipe,
+                stderr=pipe,
+                start_new_session=True,
+            )
+        )
         return started[-1]
 
     yield start
@@ -47,7 +62,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
 def summary(said: str) -> dict[str, int]:
     """The numbers at the end."""
     _, _, end = said.rpartition('After ')
-    return {name: int(number) for name, number in re.findall(r'^  (\S.*?) +(-?\d+)$', end, re.MULTILINE)}
+    return {
+        name: int(number) for name, number in re.findall(r'^  (\S.*?) +(-?\d+)$', end, re.MULTILINE)
+    }
 
 
 def left_behind(folder: Path) -> list[str]:
@@ -90,14 +107,19 @@ def test_the_demo_shows_the_whole_walkthrough(start: Start, tmp_path: Path) -> N
         'throttled:': counts['alerts: throttled'],
         'offensive_content:': counts['alerts: offensive_content'],
     }
-    assert any(line.startswith('*** throttled: spammer sent more than 5 messages within 60 seconds') for line in lines)
+    assert any(
+        line.startswith('*** throttled: spammer sent more than 5 messages within 60 seconds')
+        for line in lines
+    )
     assert '\x1b' not in said
     wait_until_nothing_is_left(tmp_path)
 
 
 @pytest.mark.broker
 @pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_demo_sums_up_and_leaves_nothing(start: Start, tmp_path: Path, how: signal.Signals) -> None:
+def test_an_interrupted_demo_sums_up_and_leaves_nothing(
+    start: Start, tmp_path: Path, how: signal.Signals
+) -> None:
     """Ctrl-C and SIGTERM in mid-talk end it within seconds, with a summary in which nothing is lost."""
     demo = start('--seconds', '60')
     assert demo.stdout is not None
@@ -153,14 +175,18 @@ def reference(limit: int, duration: float) -> Counter[tuple[str, str, str]]:
             times[said[3]].append(now * 60)
             if sum(now * 60 - duration < time for time in times[said[3]]) > limit:
                 found['throttled', said[3], said[4]] += 1
-            if any(re.search(rf'(?<![^\W_]){word}(?![^\W_])', said[4], re.IGNORECASE) for word in WORDS):
+            if any(
+                re.search(rf'(?<![^\W_]){word}(?![^\W_])', said[4], re.IGNORECASE) for word in WORDS
+            ):
                 found['offensive_content', said[3], said[4]] += 1
     return found
 
 
 @needs_log
 @pytest.mark.parametrize('duration', [60.0, 600.0])
-def test_a_real_log_gets_the_alerts_that_it_deserves(make_topic: Callable[..., str], duration: float) -> None:
+def test_a_real_log_gets_the_alerts_that_it_deserves(
+    make_topic: Callable[..., str], duration: float
+) -> None:
     """A day of #ubuntu at full speed, over three partitions, through both services: exactly the alerts that the file deserves."""
     topic, alerts = make_topic(partitions=3), make_topic()
     services: list[AlertService] = [
@@ -172,7 +198,9 @@ def test_a_real_log_gets_the_alerts_that_it_deserves(make_topic: Callable[..., s
         thread.start()
     expected = reference(10, duration)
     try:
-        assert ReplaySimulator(LOG, speed=float('inf'), topic=topic).simulate(print_msg=False) == 1939
+        assert (
+            ReplaySimulator(LOG, speed=float('inf'), topic=topic).simulate(print_msg=False) == 1939
+        )
         deadline = time.monotonic() + 20
         while len(found := values(alerts)) < expected.total() and time.monotonic() < deadline:
             time.sleep(0.2)
@@ -184,7 +212,9 @@ def test_a_real_log_gets_the_alerts_that_it_deserves(make_topic: Callable[..., s
     assert Counter(triple(alert) for alert in values(alerts)) == expected
     kinds = Counter(kind for kind, _, _ in expected.elements())
     assert kinds['offensive_content'] > 5
-    assert (kinds['throttled'] > 50) == (duration > 60)  # the log's clock shows minutes: nobody says more than eight things in one
+    assert (kinds['throttled'] > 50) == (
+        duration > 60
+    )  # the log's clock shows minutes: nobody says more than eight things in one
 
 
 def triple(alert: Any) -> tuple[str, str, str]:
@@ -202,8 +232,19 @@ def test_the_demo_replays_a_real_log(start: Start, tmp_path: Path) -> None:
     counts = summary(said)
     assert counts['messages sent'] == counts['acknowledged'] == counts['read'] == 1939
     assert counts['lost'] == 0
-    deserved = Counter(sender for kind, sender, _ in reference(4, 60.0).elements() if kind == 'throttled')
-    assert Counter(re.findall(r'^\*\*\* throttled: (.*) sent more than 4 messages within 60 seconds$', said, re.MULTILINE)) == deserved
+    deserved = Counter(
+        sender for kind, sender, _ in reference(4, 60.0).elements() if kind == 'throttled'
+    )
+    assert (
+        Counter(
+            re.findall(
+                r'^\*\*\* throttled: (.*) sent more than 4 messages within 60 seconds$',
+                said,
+                re.MULTILINE,
+            )
+        )
+        == deserved
+    )
     assert counts['alerts: throttled'] == deserved.total() > 5
     wait_until_nothing_is_left(tmp_path)
 

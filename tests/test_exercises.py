@@ -33,7 +33,13 @@ def number(path: Path) -> int:
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """What `make exercise` runs."""
-    return subprocess.run([sys.executable, '-m', 'exercises', *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [sys.executable, '-m', 'exercises', *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
 
 
 def test_there_is_one_for_each_step() -> None:
@@ -48,11 +54,27 @@ def test_all_are_red_as_shipped_and_green_when_solved(kafka: Any, tmp_path: Path
         source = path.read_text(encoding='utf-8')
         solution = (SOLUTIONS / path.name).read_text(encoding='utf-8')
         (tmp_path / f'{path.stem}_shipped.py').write_text(source, encoding='utf-8')
-        (tmp_path / f'{path.stem}_solved.py').write_text(f'{source}\n\n{solution}', encoding='utf-8')
+        (tmp_path / f'{path.stem}_solved.py').write_text(
+            f'{source}\n\n{solution}', encoding='utf-8'
+        )
     files = [str(path) for path in sorted(tmp_path.glob('step*.py'))]
-    command = [sys.executable, '-m', 'pytest', '-c', str(ROOT / 'pyproject.toml'), '-p', 'conftest', '-p', 'no:cacheprovider']
+    command = [
+        sys.executable,
+        '-m',
+        'pytest',
+        '-c',
+        str(ROOT / 'pyproject.toml'),
+        '-p',
+        'conftest',
+        '-p',
+        'no:cacheprovider',
+    ]
     result = subprocess.run(
-        [*command, f'--rootdir={tmp_path}', '--tb=short', '-v', *files], cwd=ROOT, capture_output=True, text=True, timeout=110
+        [*command, f'--rootdir={tmp_path}', '--tb=short', '-v', *files],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=110,
     )
     for path in EXERCISES:
         assert re.search(rf'{path.stem}_solved.py::test_\w+ PASSED', result.stdout), result.stdout
@@ -76,9 +98,28 @@ class Welcome(Service):
 def test_who_remembers_the_wrong_thing_is_told_so(kafka: Any, tmp_path: Path) -> None:
     """In exercise 8, whoever takes all that have spoken for welcomed gets a hint that says where to look instead."""
     file = tmp_path / 'step8_half_done.py'
-    file.write_text((ROOT / 'exercises' / 'step8_service.py').read_text(encoding='utf-8') + HALF_DONE, encoding='utf-8')
-    command = [sys.executable, '-m', 'pytest', '-c', str(ROOT / 'pyproject.toml'), '-p', 'conftest', '-p', 'no:cacheprovider']
-    result = subprocess.run([*command, f'--rootdir={tmp_path}', str(file)], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    file.write_text(
+        (ROOT / 'exercises' / 'step8_service.py').read_text(encoding='utf-8') + HALF_DONE,
+        encoding='utf-8',
+    )
+    command = [
+        sys.executable,
+        '-m',
+        'pytest',
+        '-c',
+        str(ROOT / 'pyproject.toml'),
+        '-p',
+        'conftest',
+        '-p',
+        'no:cacheprovider',
+    ]
+    result = subprocess.run(
+        [*command, f'--rootdir={tmp_path}', str(file)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert result.returncode == 1
     assert 'Look for the welcomes in it.' in result.stdout
 
@@ -87,7 +128,11 @@ def test_solutions_are_no_more_than_the_exercise_asks() -> None:
     """A solution defines what its exercise left open, and nothing else; it cannot replace the check."""
     for path in EXERCISES:
         names = [
-            {node.name for node in ast.parse(file.read_text(encoding='utf-8')).body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+            {
+                node.name
+                for node in ast.parse(file.read_text(encoding='utf-8')).body
+                if isinstance(node, ast.FunctionDef | ast.ClassDef)
+            }
             for file in (path, SOLUTIONS / path.name)
         ]
         assert {name for name in names[0] if not name.startswith('test_')} == names[1]

@@ -24,7 +24,15 @@ ROOT = Path(__file__).parents[1]
 def python(source: str, env: dict[str, str] | None = None) -> 'subprocess.Popen[str]':
     """Run Python code in a process of its own, with the environment that is in force."""
     pipe = subprocess.PIPE
-    return subprocess.Popen([sys.executable, '-c', source], cwd=ROOT, text=True, env=env, stdin=pipe, stdout=pipe, stderr=pipe)
+    return subprocess.Popen(
+        [sys.executable, '-c', source],
+        cwd=ROOT,
+        text=True,
+        env=env,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+    )
 
 
 def test_a_promise_is_kept(topic: str) -> None:
@@ -33,7 +41,9 @@ def test_a_promise_is_kept(topic: str) -> None:
     place = promise.get(timeout=10)
     assert promise.succeeded() is True
     assert (place.topic, place.partition, place.offset) == (topic, 0, 0)
-    assert [(record.key, decode(record.value)) for record in records(topic)] == [(b'red', {'some': 'dict'})]
+    assert [(record.key, decode(record.value)) for record in records(topic)] == [
+        (b'red', {'some': 'dict'})
+    ]
 
 
 def test_a_send_does_not_wait(topic: str, kafka: Kafka) -> None:
@@ -67,10 +77,14 @@ def test_block_waits_for_the_acknowledgement(topic: str) -> None:
     ],
     ids=repr,
 )
-def test_a_message_without_a_key_is_keyed_by_its_sender(topic: str, arguments: dict[str, Any], key: bytes | None) -> None:
+def test_a_message_without_a_key_is_keyed_by_its_sender(
+    topic: str, arguments: dict[str, Any], key: bytes | None
+) -> None:
     """A key that is named is taken; otherwise the sender, if there is one."""
     send_msg(topic, **arguments, block=True)
-    assert [(record.key, decode(record.value)) for record in records(topic)] == [(key, arguments['value'])]
+    assert [(record.key, decode(record.value)) for record in records(topic)] == [
+        (key, arguments['value'])
+    ]
 
 
 def test_what_one_sender_says_stays_in_order(make_topic: Callable[..., str]) -> None:
@@ -81,7 +95,9 @@ def test_what_one_sender_says_stays_in_order(make_topic: Callable[..., str]) -> 
     producer.flush()
     said: dict[str, list[tuple[int, int]]] = {}
     for record in records(topic):
-        said.setdefault(record.key.decode(), []).append((record.partition, int(decode(record.value)['contents'])))
+        said.setdefault(record.key.decode(), []).append(
+            (record.partition, int(decode(record.value)['contents']))
+        )
     assert len({places[0][0] for places in said.values()}) > 1
     for name, places in said.items():
         assert len({partition for partition, _ in places}) == 1
@@ -91,11 +107,18 @@ def test_what_one_sender_says_stays_in_order(make_topic: Callable[..., str]) -> 
 def test_keys_go_where_kafkas_own_clients_put_them(make_topic: Callable[..., str]) -> None:
     """The partition is that of the Java client (murmur2), whose values for these keys are known."""
     topic = make_topic(partitions=10)
-    found = {key: send_msg(topic, 1, key=key, block=True).get().partition for key in ('21', 'foobar', 'a-little-bit-long-string')}
+    found = {
+        key: send_msg(topic, 1, key=key, block=True).get().partition
+        for key in ('21', 'foobar', 'a-little-bit-long-string')
+    }
     assert found == {key: (murmur & 0x7FFFFFFF) % 10 for key, murmur in JAVA.items()}
 
 
-JAVA = {'21': -973932308, 'foobar': -790332482, 'a-little-bit-long-string': -985981536}  # Utils.murmur2, in Kafka's UtilsTest
+JAVA = {
+    '21': -973932308,
+    'foobar': -790332482,
+    'a-little-bit-long-string': -985981536,
+}  # Utils.murmur2, in Kafka's UtilsTest
 
 
 def test_headers_and_time_are_kept(topic: str) -> None:
@@ -103,7 +126,10 @@ def test_headers_and_time_are_kept(topic: str) -> None:
     send_msg(topic, 1, headers=[('trace', b'\x00\xff'), ('trace', b'')], timestamp=1_700_000_000.25)
     send_msg(topic, 2, block=True)
     first, second = records(topic)
-    assert (first.headers, first.timestamp) == ([('trace', b'\x00\xff'), ('trace', b'')], 1_700_000_000_250)
+    assert (first.headers, first.timestamp) == (
+        [('trace', b'\x00\xff'), ('trace', b'')],
+        1_700_000_000_250,
+    )
     assert second.headers == []
     assert second.timestamp / 1000 == pytest.approx(time.time(), abs=10)
 
@@ -127,7 +153,9 @@ def test_headers_and_time_are_kept(topic: str) -> None:
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_what_cannot_be_sent_is_refused_before_the_wire(topic: str, arguments: dict[str, Any], says: str) -> None:
+def test_what_cannot_be_sent_is_refused_before_the_wire(
+    topic: str, arguments: dict[str, Any], says: str
+) -> None:
     """A wrong value, key, header, timestamp or topic is an error at once; the topic stays empty, and the next message gets through."""
     with pytest.raises(MessageError, match=says) as caught:
         send_msg(**({'topic': topic} | arguments))
@@ -156,7 +184,9 @@ def test_many_threads_share_one_producer(topic: str) -> None:
     found = values(topic)
     assert len(seen) == 1
     assert len(found) == 2000
-    assert all([number for name, number in found if name == each] == list(range(250)) for each in range(8))
+    assert all(
+        [number for name, number in found if name == each] == list(range(250)) for each in range(8)
+    )
 
 
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='this system has no fork')
@@ -180,7 +210,9 @@ if child:
 
 def test_the_end_of_the_program_waits_for_its_messages(topic: str) -> None:
     """A program that sends and ends at once loses nothing, and says nothing."""
-    process = python(f'from producer import send_msg\nfor number in range(5000): send_msg({topic!r}, number)')
+    process = python(
+        f'from producer import send_msg\nfor number in range(5000): send_msg({topic!r}, number)'
+    )
     assert process.communicate(timeout=40) == ('', '')
     assert values(topic) == list(range(5000))
 

@@ -139,14 +139,20 @@ def test_an_empty_record_is_none_where_anything_may_stand() -> None:
 @pytest.mark.parametrize(
     ('value', 'schema', 'says'),
     [
-        ({'sender': 'red'}, HumanMessage, 'is not a HumanMessage.*contents.*Send a dict with sender, contents'),
+        (
+            {'sender': 'red'},
+            HumanMessage,
+            'is not a HumanMessage.*contents.*Send a dict with sender, contents',
+        ),
         ({'sender': 'red', 'contents': 1}, HumanMessage, r'\$\.contents'),
         ('hello', HumanMessage, 'HumanMessage'),
         (ALERT | {'triggered_by': {'sender': 'red'}}, Alert, r'\$\.triggered_by'),
         ({'some': 'dict' * 1000}, HumanMessage, r'\.\.\. is not'),
     ],
 )
-def test_what_breaks_the_schema_is_refused_before_it_is_sent(value: Any, schema: Any, says: str) -> None:
+def test_what_breaks_the_schema_is_refused_before_it_is_sent(
+    value: Any, schema: Any, says: str
+) -> None:
     """The error names the shape, the path and the fields that are wanted, in a message of a readable length."""
     with pytest.raises(MessageError, match=says) as caught:
         validate(value, schema)
@@ -159,7 +165,14 @@ def test_what_fits_the_schema_passes() -> None:
     validate(ALERT, Alert)
 
 
-@pytest.mark.parametrize('use', [lambda: decode(b'{}', 'HumanMessage'), lambda: validate({}, lambda: None), lambda: decode(b'{}', 7)])
+@pytest.mark.parametrize(
+    'use',
+    [
+        lambda: decode(b'{}', 'HumanMessage'),
+        lambda: validate({}, lambda: None),
+        lambda: decode(b'{}', 7),
+    ],
+)
 def test_a_schema_that_is_none_is_told(use: Any) -> None:
     """A schema that msgspec cannot use is an error that shows one that works."""
     with pytest.raises(MessageError, match=r'is not a schema.*schemas\.HumanMessage'):

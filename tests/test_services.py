@@ -64,7 +64,13 @@ def test_trending_words_survive_a_restart(topic: str) -> None:
 def test_a_window_slides_over_record_time() -> None:
     """Words leave with the window, late ones count if they are in it, and no clock of a sender moves it into the future."""
     trends = TrendingWords('human-messages', window=60.0, clock=lambda: 1000.0)
-    for text, at in [('first', 900.0), ('second', 950.0), ('third third', 955.0), ('late', 940.0), ('later', 880.0)]:
+    for text, at in [
+        ('first', 900.0),
+        ('second', 950.0),
+        ('third third', 955.0),
+        ('late', 940.0),
+        ('later', 880.0),
+    ]:
         trends.on_message(record('red', text, timestamp=at))
     assert trends.top() == [('third', 2), ('first', 1), ('second', 1), ('late', 1)]
     trends.on_message(record('red', 'future', timestamp=5000.0))
@@ -78,16 +84,23 @@ def test_presence_is_who_said_something_lately(make_topic: MakeTopic) -> None:
     replay(topic)
     log = records(topic)
     now = max(each.timestamp for each in log) / 1000
-    last = {each.key.decode(): each.timestamp / 1000 for each in sorted(log, key=lambda each: each.timestamp)}
+    last = {
+        each.key.decode(): each.timestamp / 1000
+        for each in sorted(log, key=lambda each: each.timestamp)
+    }
     expected = {sender: seen for sender, seen in last.items() if seen > now - 1800.0}
-    presence = Presence(topic, table, away=1800.0, group_id='presence', offset='earliest', clock=lambda: now)
+    presence = Presence(
+        topic, table, away=1800.0, group_id='presence', offset='earliest', clock=lambda: now
+    )
     assert presence.run(timeout=1.0) == COUNT
     assert presence.who_is_here() == expected
     assert 20 < len(expected) < len(last)
     assert {sender: row['last_seen'] for sender, row in presence.rows().items()} == expected
     tombstones = {each.key.decode() for each in records(table) if each.value is None}
     assert tombstones >= set(last) - set(expected)
-    again = Presence(topic, table, away=1800.0, group_id='again', offset='earliest', clock=lambda: now)
+    again = Presence(
+        topic, table, away=1800.0, group_id='again', offset='earliest', clock=lambda: now
+    )
     assert again.run(timeout=1.0) == COUNT
     assert again.who_is_here() == expected
 
@@ -102,8 +115,12 @@ def test_presence_remembers_nothing_but_its_topic(topic: str, say: Say) -> None:
     now, table = time.time(), f'{topic}-presence'
     for sender in ('red', 'blue'):
         say(sender, 'hello', timestamp=now)
-    Presence(topic, table, group_id='presence', offset='earliest', clock=lambda: now).run(timeout=1.0)
-    later = Presence(topic, table, group_id='presence', offset='earliest', clock=lambda: now + 301.0)
+    Presence(topic, table, group_id='presence', offset='earliest', clock=lambda: now).run(
+        timeout=1.0
+    )
+    later = Presence(
+        topic, table, group_id='presence', offset='earliest', clock=lambda: now + 301.0
+    )
     say('red', 'still here', timestamp=now + 200.0)
     assert later.run(count=1, timeout=10.0) == 1
     assert later.who_is_here() == {'red': pytest.approx(now + 200.0, abs=0.002)}
@@ -118,7 +135,9 @@ def test_rekeying_puts_each_sender_into_order(make_topic: MakeTopic) -> None:
     """Two real days, without keys and so all over the partitions, are whole copies in another topic: each sender on one, in order."""
     topic, to = make_topic(partitions=1), make_topic(partitions=3)
     for sender, contents in said():
-        send_msg(topic, {'sender': sender, 'contents': contents}, key=b'', headers=[('mood', b'good')])
+        send_msg(
+            topic, {'sender': sender, 'contents': contents}, key=b'', headers=[('mood', b'good')]
+        )
     assert Rekey(topic, to, group_id='rekey').run(timeout=1.0) == COUNT
     copies = records(to)
     places: dict[str, set[int]] = {}
@@ -138,7 +157,11 @@ def test_rekeying_puts_each_sender_into_order(make_topic: MakeTopic) -> None:
     for each in copies:
         headers = dict(each.headers)
         original = originals[int(headers['because'].decode().split('/')[2])]
-        assert (each.timestamp, each.value, headers['mood']) == (original.timestamp, original.value, b'good')
+        assert (each.timestamp, each.value, headers['mood']) == (
+            original.timestamp,
+            original.value,
+            b'good',
+        )
 
 
 def test_a_copy_is_made_once(topic: str, say: Say, make_topic: MakeTopic) -> None:
@@ -190,7 +213,9 @@ def test_copying_that_was_killed_doubles_nothing(topic: str, make_topic: MakeTop
     to = make_topic(partitions=3)
     replay(topic)
     command = [sys.executable, '-c', KILLED, topic, to]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout
         assert process.stdout.readline().startswith('Slow reads')
         assert process.stdout.readline() == 'here\n'
@@ -208,7 +233,13 @@ def test_members_that_share_a_room_agree_on_who_is_here(make_topic: MakeTopic) -
     """A member that gave a partition away removes nobody there, however old its own knowledge is; one that takes over goes on."""
     topic, table = make_topic(partitions=2), f'{make_topic()}-presence'
     clock = [time.time()]
-    options: dict[str, Any] = {'table': table, 'away': 60.0, 'group_id': 'presence', 'offset': 'earliest', 'clock': lambda: clock[0]}
+    options: dict[str, Any] = {
+        'table': table,
+        'away': 60.0,
+        'group_id': 'presence',
+        'offset': 'earliest',
+        'clock': lambda: clock[0],
+    }
     members = [Presence(topic, **options) for _ in range(2)]
     threads = [threading.Thread(target=member.run, daemon=True) for member in members]
     deadline = time.monotonic() + 30

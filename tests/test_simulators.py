@@ -13,7 +13,13 @@ import pytest
 import simulators
 from errors import MessageError
 from schemas import decode
-from simulators import CrowdSimulator, MsgChoiceSimulator, MsgSimulator, NonsenseSimulator, SpamSimulator
+from simulators import (
+    CrowdSimulator,
+    MsgChoiceSimulator,
+    MsgSimulator,
+    NonsenseSimulator,
+    SpamSimulator,
+)
 from tests.support.logread import records, values
 
 ROOT = Path(__file__).parents[1]
@@ -51,12 +57,17 @@ def test_a_simulator_leaves_the_global_randomness_alone() -> None:
     assert random.random() == expected
 
 
-def test_the_walkthrough_call_says_what_is_in_the_log(topic: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_walkthrough_call_says_what_is_in_the_log(
+    topic: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """NonsenseSimulator(topic, key, delay) sends {'sender', 'contents'} under its key, and prints each message."""
     assert NonsenseSimulator(topic=topic, key='green', delay=0).simulate(count=3) == 3
     log = records(topic)
     assert [record.key for record in log] == [b'green'] * 3
-    shown = [f'{value["sender"]} said: {value["contents"]}' for value in map(decode, (record.value for record in log))]
+    shown = [
+        f'{value["sender"]} said: {value["contents"]}'
+        for value in map(decode, (record.value for record in log))
+    ]
     assert capsys.readouterr().out.splitlines() == shown
     assert all(re.fullmatch(r'green said: the \w+ \w+ \w+ a \w+ \w+', line) for line in shown)
 
@@ -66,7 +77,9 @@ def test_nonsense_is_good_english() -> None:
     words = simulators.ADJECTIVES + simulators.NOUNS
     assert len(words) == len(set(words)) == 32
     assert [word for word in words if word[0] in 'aeiou'] == []
-    assert [word for word in simulators.NOUNS if word.endswith(('s', 'x', 'z', 'ch', 'sh', 'oose'))] == []
+    assert [
+        word for word in simulators.NOUNS if word.endswith(('s', 'x', 'z', 'ch', 'sh', 'oose'))
+    ] == []
 
 
 def test_a_bot_of_three_lines_speaks(topic: str) -> None:
@@ -88,10 +101,15 @@ def test_get_sender_is_honoured_and_keys_the_record(topic: str) -> None:
             return 'even' if self.tally.sent % 2 == 0 else 'odd'
 
     Two(topic, delay=0).simulate(count=4, print_msg=False)
-    assert [(record.key, decode(record.value)['sender']) for record in records(topic)] == [(b'even', 'even'), (b'odd', 'odd')] * 2
+    assert [(record.key, decode(record.value)['sender']) for record in records(topic)] == [
+        (b'even', 'even'),
+        (b'odd', 'odd'),
+    ] * 2
 
 
-def test_get_value_is_honoured_and_none_ends_the_run(topic: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_get_value_is_honoured_and_none_ends_the_run(
+    topic: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Any JSON value may be said; None means that there is no more to say."""
 
     class Countdown(MsgSimulator):
@@ -126,9 +144,13 @@ def test_a_sender_is_given_or_the_key_or_made_up() -> None:
     assert MsgSimulator('any', seed=1).sender == MsgSimulator('any', seed=1).sender
 
 
-def test_what_is_printed_cannot_drive_the_terminal(topic: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_printed_cannot_drive_the_terminal(
+    topic: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Escape sequences and newlines are shown, not obeyed; the log has them as they were said."""
-    MsgChoiceSimulator(msg_choices=['\x1b[2J\nroot said: hi'], topic=topic, key='eve', delay=0).simulate(count=1)
+    MsgChoiceSimulator(
+        msg_choices=['\x1b[2J\nroot said: hi'], topic=topic, key='eve', delay=0
+    ).simulate(count=1)
     assert capsys.readouterr().out == 'eve said: \\x1b[2J\\nroot said: hi\n'
     assert values(topic)[0]['contents'] == '\x1b[2J\nroot said: hi'
 
@@ -169,19 +191,28 @@ def test_there_must_be_something_to_choose_from(choices: Any) -> None:
 
 def test_all_choices_are_made_and_no_other(topic: str) -> None:
     """MsgChoiceSimulator says each of its texts sooner or later, and nothing else."""
-    MsgChoiceSimulator(msg_choices=['yes', 'no'], topic=topic, delay=0, seed=1).simulate(count=40, print_msg=False)
+    MsgChoiceSimulator(msg_choices=['yes', 'no'], topic=topic, delay=0, seed=1).simulate(
+        count=40, print_msg=False
+    )
     assert {value['contents'] for value in values(topic)} == {'yes', 'no'}
 
 
 def test_a_crowd_has_many_senders_each_on_one_partition(make_topic: Callable[..., str]) -> None:
     """Each of the crowd's senders has a key of its own and stays on one partition; together they use them all."""
     topic = make_topic(partitions=3)
-    assert CrowdSimulator(topic, senders=20, delay=0, seed=1).simulate(count=400, print_msg=False) == 400
+    assert (
+        CrowdSimulator(topic, senders=20, delay=0, seed=1).simulate(count=400, print_msg=False)
+        == 400
+    )
     log = records(topic)
     assert len(log) == 400
     assert all(record.key.decode() == decode(record.value)['sender'] for record in log)
     places = {(record.key, record.partition) for record in log}
-    assert (len(places), len({key for key, _ in places}), {number for _, number in places}) == (20, 20, {0, 1, 2})
+    assert (len(places), len({key for key, _ in places}), {number for _, number in places}) == (
+        20,
+        20,
+        {0, 1, 2},
+    )
 
 
 def test_a_big_crowd_has_no_double() -> None:
@@ -194,7 +225,9 @@ def test_a_big_crowd_has_no_double() -> None:
 def test_importing_simulators_does_not_import_faker() -> None:
     """Only who makes a crowd waits for Faker."""
     code = "import simulators, sys; print('faker' in sys.modules); simulators.CrowdSimulator('any'); print('faker' in sys.modules)"
-    run = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    run = subprocess.run(
+        [sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
     assert (run.stdout.split(), run.stderr) == (['False', 'True'], '')
 
 
@@ -210,7 +243,11 @@ def test_a_spammer_is_over_the_limit_of_the_throttle(topic: str) -> None:
 def test_a_simulator_runs_in_a_thread(topic: str) -> None:
     """Outside the main thread, where no signal handler may be set, simulate works as well."""
     counts: list[int] = []
-    thread = threading.Thread(target=lambda: counts.append(MsgSimulator(topic, delay=0).simulate(count=5, print_msg=False)))
+    thread = threading.Thread(
+        target=lambda: counts.append(
+            MsgSimulator(topic, delay=0).simulate(count=5, print_msg=False)
+        )
+    )
     thread.start()
     thread.join(timeout=30)
     assert counts == [5]

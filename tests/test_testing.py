@@ -59,7 +59,9 @@ def test_hear_tells_what_is_missing(topic: str, say: Say, hear: Hear) -> None:
     """Hear waits no longer than its timeout, and says what came instead."""
     say('red', 'alone')
     begun = time.monotonic()
-    with pytest.raises(AssertionError, match=rf"1 of 2 messages came to '{topic}' within 0.3 s: .*alone"):
+    with pytest.raises(
+        AssertionError, match=rf"1 of 2 messages came to '{topic}' within 0.3 s: .*alone"
+    ):
         hear(2, timeout=0.3)
     assert 0.3 <= time.monotonic() - begun < 3
 
@@ -89,14 +91,24 @@ def test_a_record_is_what_kafka_gives(say: Say, topic: str) -> None:
 
     say('red', 'hello', timestamp=1_700_000_000.5, headers=[('bot', b'red')])
     consumer = get_consumer(topic, offset='earliest')
-    real, made = next(consumer), record('red', 'hello', timestamp=1_700_000_000.5, headers=[('bot', b'red')])
+    real, made = (
+        next(consumer),
+        record('red', 'hello', timestamp=1_700_000_000.5, headers=[('bot', b'red')]),
+    )
     consumer.close()
     assert type(made) is type(real)
-    assert (made.key, made.value, made.timestamp, made.headers) == (real.key, real.value, real.timestamp, real.headers)
+    assert (made.key, made.value, made.timestamp, made.headers) == (
+        real.key,
+        real.value,
+        real.timestamp,
+        real.headers,
+    )
     assert record('red', 'next').offset == made.offset + 1
 
 
-def test_what_a_service_sends_can_be_overheard_without_kafka(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_service_sends_can_be_overheard_without_kafka(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A service that sends is tested without any Kafka: what it would have sent is in a list."""
     monkeypatch.setenv('KAFKA_BOOTSTRAP_SERVERS', '127.0.0.1:1')
     talker = RoomTalker('human-messages', every=1, seed=1)

@@ -52,7 +52,9 @@ def worked() -> list[int]:
     return [step.number for step in STEPS if step.todo and step.worked(seen)]
 
 
-def test_each_step_is_seen_when_it_has_worked(own_topics: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_step_is_seen_when_it_has_worked(
+    own_topics: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """From an empty Kafka to all steps done: each is told once it has worked, and the next one named, with what to type."""
 
     def told(number: int) -> None:
@@ -60,7 +62,9 @@ def test_each_step_is_seen_when_it_has_worked(own_topics: None, tmp_path: Path, 
         assert walkthrough.main() == 1
         said = capsys.readouterr().out
         assert f'Next, step {number}:' in said
-        assert [f'[x] {each.number}.' in said for each in STEPS if each.todo] == [each.number < number for each in STEPS if each.todo]
+        assert [f'[x] {each.number}.' in said for each in STEPS if each.todo] == [
+            each.number < number for each in STEPS if each.todo
+        ]
         assert STEPS[number - 1].todo.splitlines()[-1] in said
 
     told(1)
@@ -98,7 +102,9 @@ def test_looking_leaves_no_trace(own_topics: None, topic: str) -> None:
     admin.close()
 
 
-def test_nothing_on_the_topic_reaches_the_terminal_unseen(own_topics: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_on_the_topic_reaches_the_terminal_unseen(
+    own_topics: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A sender's name with an escape sequence in it is shown, not obeyed."""
     for number in range(10):
         send_msg(HERE, {'sender': '\x1b[31mred', 'contents': str(number)}, block=True)
@@ -108,7 +114,9 @@ def test_nothing_on_the_topic_reaches_the_terminal_unseen(own_topics: None, caps
     assert '\x1b' not in said
 
 
-def test_without_kafka_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_kafka_it_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """No Kafka: one sentence with the address and the way out."""
     close()
     monkeypatch.setenv('KAFKA_BOOTSTRAP_SERVERS', '127.0.0.1:1')

@@ -12,7 +12,9 @@ def _producer() -> Any:
     import aiokafka
 
     return aiokafka.AIOKafkaProducer(
-        bootstrap_servers=os.environ[SERVERS], enable_idempotence=True, value_serializer=lambda value: json.dumps(value).encode()
+        bootstrap_servers=os.environ[SERVERS],
+        enable_idempotence=True,
+        value_serializer=lambda value: json.dumps(value).encode(),
     )
 
 
@@ -20,7 +22,11 @@ def _consumer(*topics: str, **options: Any) -> Any:
     import aiokafka
 
     return aiokafka.AIOKafkaConsumer(
-        *topics, bootstrap_servers=os.environ[SERVERS], value_deserializer=json.loads, auto_offset_reset='earliest', **options
+        *topics,
+        bootstrap_servers=os.environ[SERVERS],
+        value_deserializer=json.loads,
+        auto_offset_reset='earliest',
+        **options,
     )
 
 

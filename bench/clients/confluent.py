@@ -11,7 +11,11 @@ def _producer() -> Any:
     import confluent_kafka
 
     return confluent_kafka.Producer(
-        {'bootstrap.servers': os.environ[SERVERS], 'enable.idempotence': True, 'queue.buffering.max.messages': 1_000_000}
+        {
+            'bootstrap.servers': os.environ[SERVERS],
+            'enable.idempotence': True,
+            'queue.buffering.max.messages': 1_000_000,
+        }
     )
 
 
@@ -19,10 +23,19 @@ def _consumer(*topics: str, group: str | None = None) -> Any:
     import confluent_kafka
 
     consumer = confluent_kafka.Consumer(
-        {'bootstrap.servers': os.environ[SERVERS], 'group.id': group or 'bench', 'auto.offset.reset': 'earliest'}
+        {
+            'bootstrap.servers': os.environ[SERVERS],
+            'group.id': group or 'bench',
+            'auto.offset.reset': 'earliest',
+        }
     )
     if group is None:
-        consumer.assign([confluent_kafka.TopicPartition(topic, 0, confluent_kafka.OFFSET_BEGINNING) for topic in topics])
+        consumer.assign(
+            [
+                confluent_kafka.TopicPartition(topic, 0, confluent_kafka.OFFSET_BEGINNING)
+                for topic in topics
+            ]
+        )
     else:
         consumer.subscribe(list(topics))
     return consumer

@@ -43,4 +43,8 @@ class Window:
 
 def alert(value: dict[str, str]) -> dict[str, Any]:
     """What a throttle says."""
-    return {'alert_type': 'throttled', 'alert_message': f'{value["sender"]} sent too many messages', 'triggered_by': value}
+    return {
+        'alert_type': 'throttled',
+        'alert_message': f'{value["sender"]} sent too many messages',
+        'triggered_by': value,
+    }

@@ -88,7 +88,9 @@ def throttle(monitor: str, alerts: str, group: str | None, limit: int) -> dict[s
     """The throttle service, until Ctrl-C."""
     import alerts as services
 
-    service = services.ThrottlingAlertService(monitor_topic=monitor, alert_topic=alerts, group_id=group, offset='earliest', limit=limit)
+    service = services.ThrottlingAlertService(
+        monitor_topic=monitor, alert_topic=alerts, group_id=group, offset='earliest', limit=limit
+    )
     result: dict[str, Any] = {}
     with measured(result):
         service.monitor(print_msgs=False)

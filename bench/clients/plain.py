@@ -16,14 +16,21 @@ def hide_crc32c() -> None:
 def _producer() -> Any:
     import kafka
 
-    return kafka.KafkaProducer(bootstrap_servers=os.environ[SERVERS], value_serializer=lambda value: json.dumps(value).encode())
+    return kafka.KafkaProducer(
+        bootstrap_servers=os.environ[SERVERS],
+        value_serializer=lambda value: json.dumps(value).encode(),
+    )
 
 
 def _consumer(*topics: str, **options: Any) -> Any:
     import kafka
 
     return kafka.KafkaConsumer(
-        *topics, bootstrap_servers=os.environ[SERVERS], value_deserializer=json.loads, auto_offset_reset='earliest', **options
+        *topics,
+        bootstrap_servers=os.environ[SERVERS],
+        value_deserializer=json.loads,
+        auto_offset_reset='earliest',
+        **options,
     )
 
 

@@ -5,4 +5,7 @@ from schemas import HumanMessage
 
 
 def talkers(topic):
-    return {msg.value['sender'] for msg in get_consumer(topic, offset='earliest', timeout=1.0, schema=HumanMessage)}
+    return {
+        msg.value['sender']
+        for msg in get_consumer(topic, offset='earliest', timeout=1.0, schema=HumanMessage)
+    }

@@ -4,4 +4,11 @@ from alerts import ThrottlingAlertService
 
 
 def make_guard(topic, alerts):
-    return ThrottlingAlertService(monitor_topic=topic, alert_topic=alerts, offset='earliest', limit=3, duration=10.0, repeat_interval=60.0)
+    return ThrottlingAlertService(
+        monitor_topic=topic,
+        alert_topic=alerts,
+        offset='earliest',
+        limit=3,
+        duration=10.0,
+        repeat_interval=60.0,
+    )

@@ -16,7 +16,10 @@ from tests.support.brokers import ROOT, eventually, gone, read, send, temporary_
 
 __all__ = ['temporary_folders']
 
-pytestmark = [pytest.mark.broker, pytest.mark.skipif(os.name != 'posix', reason='looks at processes as POSIX has them')]
+pytestmark = [
+    pytest.mark.broker,
+    pytest.mark.skipif(os.name != 'posix', reason='looks at processes as POSIX has them'),
+]
 
 
 def _pid(kafka: Broker, node: int = 1) -> int:
@@ -82,11 +85,15 @@ os._exit(0)
 
 
 @pytest.mark.parametrize('kept', [False, True], ids=['temporary', 'kept'])
-def test_when_python_is_killed_the_broker_goes_within_seconds(tmp_path: Path, temporary_folders: Path, kept: bool) -> None:
+def test_when_python_is_killed_the_broker_goes_within_seconds(
+    tmp_path: Path, temporary_folders: Path, kept: bool
+) -> None:
     """After kill -9 the JVM is gone within seconds, with a temporary folder, though a forked child still lives; kept data stays good."""
     data = str(tmp_path / 'data') if kept else ''
     environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'PYTHONWARNINGS': 'ignore'}
-    with subprocess.Popen([sys.executable, '-c', CHILD, data], stdout=subprocess.PIPE, text=True, env=environment) as child:
+    with subprocess.Popen(
+        [sys.executable, '-c', CHILD, data], stdout=subprocess.PIPE, text=True, env=environment
+    ) as child:
         assert child.stdout
         pid, forked = map(int, child.stdout.readline().split())
         child.kill()
@@ -159,7 +166,12 @@ def test_properties_reach_kafka() -> None:
     """properties= wins over our own: here the number of partitions of a topic that its first message makes."""
     with Broker(properties={'num.partitions': '3'}) as kafka:
         send(kafka.env(), 'three', b'x')
-        eventually(lambda: 'partitions=3' in (text := kafka.log().read_text()) or "name='three', numPartitions=3" in text)
+        eventually(
+            lambda: (
+                'partitions=3' in (text := kafka.log().read_text())
+                or "name='three', numPartitions=3" in text
+            )
+        )
 
 
 def test_a_property_that_kafka_refuses_shows_its_words() -> None:
@@ -168,7 +180,9 @@ def test_a_property_that_kafka_refuses_shows_its_words() -> None:
         Broker(properties={'num.io.threads': 'many'}).start()
 
 
-@pytest.mark.parametrize('arguments', [{'brokers': 0}, {'brokers': 10}, {'port': 70_000}, {'port': 0}])
+@pytest.mark.parametrize(
+    'arguments', [{'brokers': 0}, {'brokers': 10}, {'port': 70_000}, {'port': 0}]
+)
 def test_an_impossible_broker_is_refused(arguments: dict[str, int]) -> None:
     """Numbers that cannot be are told with the value, before anything starts."""
     with pytest.raises(BrokerError, match=str(next(iter(arguments.values())))):

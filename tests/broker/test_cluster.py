@@ -22,7 +22,9 @@ pytestmark = [
     pytest.mark.broker,
     pytest.mark.slow,
     pytest.mark.skipif(os.name != 'posix', reason='freezes processes, which needs POSIX'),
-    pytest.mark.filterwarnings('ignore:unclosed <socket:ResourceWarning'),  # kafka-python forgets the sockets of refused connections
+    pytest.mark.filterwarnings(
+        'ignore:unclosed <socket:ResourceWarning'
+    ),  # kafka-python forgets the sockets of refused connections
 ]
 MESSAGES = 400
 
@@ -45,7 +47,11 @@ def _describe(cluster: Broker, topic: str) -> dict[str, list[int]]:
     admin = KafkaAdminClient(**options(cluster.env()))
     try:
         (partition,) = admin.describe_topics([topic])[0]['partitions']
-        return {'leader': [partition['leader_id']], 'replicas': partition['replica_nodes'], 'in sync': partition['isr_nodes']}
+        return {
+            'leader': [partition['leader_id']],
+            'replicas': partition['replica_nodes'],
+            'in sync': partition['isr_nodes'],
+        }
     finally:
         admin.close()
 
@@ -65,7 +71,9 @@ def test_two_copies_must_be_in_sync(cluster: Broker) -> None:
     for node in others:
         cluster.kill(node)
     producer = kafka.KafkaProducer(
-        **options({'KAFKA_BOOTSTRAP_SERVERS': cluster.bootstrap_servers}), delivery_timeout_ms=3000, request_timeout_ms=1000
+        **options({'KAFKA_BOOTSTRAP_SERVERS': cluster.bootstrap_servers}),
+        delivery_timeout_ms=3000,
+        request_timeout_ms=1000,
     )
     with pytest.raises(KafkaError):
         producer.send('minimum', b'2').get(10)
@@ -76,7 +84,9 @@ def test_two_copies_must_be_in_sync(cluster: Broker) -> None:
 
 
 @pytest.mark.torture  # test_nothing_lost.py kills and freezes a leader in the suite
-@pytest.mark.parametrize(('fault', 'cure'), [('kill', 'restart'), ('pause', 'resume'), ('restart', '')])
+@pytest.mark.parametrize(
+    ('fault', 'cure'), [('kill', 'restart'), ('pause', 'resume'), ('restart', '')]
+)
 def test_what_was_acknowledged_is_there_once(cluster: Broker, fault: str, cure: str) -> None:
     """While messages are sent, the leader is killed, frozen or restarted: each acknowledged message is in the log once, in order."""
     topic = f'numbered-{fault}'
@@ -84,7 +94,9 @@ def test_what_was_acknowledged_is_there_once(cluster: Broker, fault: str, cure: 
     leader = _describe(cluster, topic)['leader'][0]
     faults: list[Callable[[], None]] = [lambda: getattr(cluster, fault)(leader)]
     breaking = threading.Thread(target=faults[0])
-    producer = kafka.KafkaProducer(**options(cluster.env()), reconnect_backoff_max_ms=500, request_timeout_ms=4000)
+    producer = kafka.KafkaProducer(
+        **options(cluster.env()), reconnect_backoff_max_ms=500, request_timeout_ms=4000
+    )
     promises = []
     for number in range(MESSAGES):
         promises.append(producer.send(topic, b'%d' % number))
@@ -112,7 +124,9 @@ def test_the_way_in_warns_of_replicas_that_are_gone(cluster: Broker) -> None:
     def warnings() -> list[str]:
         told: list[tuple[str, str]] = []
         servers = settings.client_options('producer', **options(cluster.env()))
-        diagnosis.walk(servers, ['gaps'], tell=lambda stage, text: told.append((stage, text)), thorough=True)
+        diagnosis.walk(
+            servers, ['gaps'], tell=lambda stage, text: told.append((stage, text)), thorough=True
+        )
         return [text for stage, text in told if stage == 'WARNING']
 
     assert warnings() == []

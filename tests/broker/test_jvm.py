@@ -34,7 +34,10 @@ class Repository:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 repository.asked.append(self.path)
-                answer = {PATH: repository.content, f'{PATH}.sha1': hashlib.sha1(repository.content).hexdigest().encode()}.get(self.path)
+                answer = {
+                    PATH: repository.content,
+                    f'{PATH}.sha1': hashlib.sha1(repository.content).hexdigest().encode(),
+                }.get(self.path)
                 self.send_response(404 if answer is None else 200)
                 self.send_header('Content-Length', str(len(answer or b'')))
                 self.end_headers()
@@ -45,7 +48,9 @@ class Repository:
 
         self.server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
         self.url = f'http://127.0.0.1:{self.server.server_port}'
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={'poll_interval': 0.05})
+        self.thread = threading.Thread(
+            target=self.server.serve_forever, kwargs={'poll_interval': 0.05}
+        )
         self.thread.start()
 
     def close(self) -> None:
@@ -86,10 +91,14 @@ def test_what_the_lock_names_is_installed_once(repository: Repository, lock: Pat
     assert repository.asked == asked
     assert [path.read_bytes() for path in first.jars] == [JAR]
     assert (first.folder / 'prepared').exists()
-    assert sorted(path.name for path in first.folder.parent.iterdir()) == sorted([first.folder.name, 'install.lock'])
+    assert sorted(path.name for path in first.folder.parent.iterdir()) == sorted(
+        [first.folder.name, 'install.lock']
+    )
 
 
-def test_a_download_that_is_not_what_the_lock_names_is_refused(repository: Repository, lock: Path) -> None:
+def test_a_download_that_is_not_what_the_lock_names_is_refused(
+    repository: Repository, lock: Path
+) -> None:
     """A jar with another checksum is not installed, and nothing of the attempt stays."""
     repository.content = b'a bad jar!!'
     with pytest.raises(BrokerError, match=rf'{NAME}.*SHA-256'):
@@ -113,10 +122,14 @@ def test_a_jar_that_was_changed_later_is_refused(repository: Repository, lock: P
     assert jvm.install(_nothing, lock).jars[0].read_bytes() == JAR
 
 
-def test_without_a_network_the_error_says_so(repository: Repository, lock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_network_the_error_says_so(
+    repository: Repository, lock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A download that fails is one error that names what was wanted and what else can be done."""
     monkeypatch.setattr('jgo.maven._core.DEFAULT_REMOTE_REPOS', {'nowhere': 'http://127.0.0.1:9'})
-    with pytest.raises(BrokerError, match=rf'could not be downloaded: {NAME}.*network.*docker compose up'):
+    with pytest.raises(
+        BrokerError, match=rf'could not be downloaded: {NAME}.*network.*docker compose up'
+    ):
         jvm.install(_nothing, lock)
 
 
@@ -133,7 +146,9 @@ def test_a_failed_preparation_leaves_no_installation(repository: Repository, loc
 
 @pytest.mark.filterwarnings('ignore:.*multi-threaded:DeprecationWarning')
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='the processes share the repository by fork')
-def test_processes_and_threads_that_install_at_once_install_once(repository: Repository, lock: Path) -> None:
+def test_processes_and_threads_that_install_at_once_install_once(
+    repository: Repository, lock: Path
+) -> None:
     """Three processes and two threads at once: one download, and all of them have Kafka."""
     fork = multiprocessing.get_context('fork')
     processes = [fork.Process(target=jvm.install, args=(_nothing, lock)) for _ in range(3)]
@@ -162,7 +177,9 @@ def test_the_cache_folder_is_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_
     assert jvm.cache_folder() == tmp_path / 'local' / 'kafka-workshop'
 
 
-def test_a_cache_folder_that_java_cannot_use_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_cache_folder_that_java_cannot_use_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """A folder with the separator of Java's class path in its name, or none at all, is an error that names WORKSHOP_CACHE."""
     monkeypatch.setenv('WORKSHOP_CACHE', str(tmp_path / f'one{os.pathsep}two'))
     with pytest.raises(BrokerError, match=r'one.two.*Set WORKSHOP_CACHE'):
@@ -184,7 +201,12 @@ def test_ctrl_c_ends_a_download_that_gets_no_answer(lock: Path, tmp_path: Path) 
     """A download is announced before it begins, and Ctrl-C ends it at once where the network accepts and then says nothing."""
     with socket.create_server(('127.0.0.1', 0)) as silent:
         url = f'http://127.0.0.1:{silent.getsockname()[1]}'
-        environment = {**os.environ, 'PYTHONPATH': str(jvm.LOCK.parent), 'NO_PROXY': '127.0.0.1', 'WORKSHOP_CACHE': str(tmp_path / 'cache')}
+        environment = {
+            **os.environ,
+            'PYTHONPATH': str(jvm.LOCK.parent),
+            'NO_PROXY': '127.0.0.1',
+            'WORKSHOP_CACHE': str(tmp_path / 'cache'),
+        }
         command = [sys.executable, '-c', INTERRUPTED, url, str(lock)]
         with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment) as child:
             try:
@@ -203,13 +225,20 @@ def test_kafka_gets_no_orders_from_a_learners_environment(monkeypatch: pytest.Mo
     for name in ('KAFKA_BOOTSTRAP_SERVERS', 'KAFKA_OPTS', 'JAVA_TOOL_OPTIONS', 'CLASSPATH'):
         monkeypatch.setenv(name, 'x')
     monkeypatch.setenv('HARMLESS', 'y')
-    assert not {'KAFKA_BOOTSTRAP_SERVERS', 'KAFKA_OPTS', 'JAVA_TOOL_OPTIONS', 'CLASSPATH'} & jvm.environment().keys()
+    assert (
+        not {'KAFKA_BOOTSTRAP_SERVERS', 'KAFKA_OPTS', 'JAVA_TOOL_OPTIONS', 'CLASSPATH'}
+        & jvm.environment().keys()
+    )
     assert jvm.environment()['HARMLESS'] == 'y'
 
 
 def test_the_lock_holds_one_kafka() -> None:
     """The committed lock names Kafka 4.4.0 with a SHA-256 for each jar, each once."""
-    lines = [line.split('  ') for line in jvm.LOCK.read_text(encoding='utf-8').splitlines() if not line.startswith('#')]
+    lines = [
+        line.split('  ')
+        for line in jvm.LOCK.read_text(encoding='utf-8').splitlines()
+        if not line.startswith('#')
+    ]
     assert lines[0][1] == 'org.apache.kafka:kafka_2.13:4.4.0'
     assert all(len(digest) == 64 and int(digest, 16) for digest, _ in lines)
     assert len({name.rpartition(':')[0] for _, name in lines}) == len(lines)

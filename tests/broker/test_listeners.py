@@ -36,7 +36,9 @@ def test_each_listener_lets_the_teacher_in(secure: Broker, name: str) -> None:
     """With what env() says, one sends and reads in a group at every listener."""
     environment = secure.env(name)
     send(environment, f'topic-{name}', b'x', **_without_name_check(name))
-    assert read(environment, f'topic-{name}', 1, group_id=f'group-{name}', **_without_name_check(name)) == [b'x']
+    assert read(
+        environment, f'topic-{name}', 1, group_id=f'group-{name}', **_without_name_check(name)
+    ) == [b'x']
 
 
 @pytest.mark.parametrize('name', NAMED)
@@ -60,7 +62,12 @@ except kafka.errors.KafkaError:
 
 def _refused(environment: dict[str, str]) -> bool:
     """Knock in a process of its own: a kafka-python client that does not get in leaves sockets open."""
-    run = subprocess.run([sys.executable, '-c', KNOCK, json.dumps(options(environment))], capture_output=True, text=True, timeout=30)
+    run = subprocess.run(
+        [sys.executable, '-c', KNOCK, json.dumps(options(environment))],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
     return run.stdout == 'refused\n'
 
 
@@ -86,13 +93,20 @@ def test_another_authority_or_another_name_is_not_trusted(secure: Broker, tmp_pa
     assert _refused(secure.env('wrong-name'))
 
 
-def test_the_heroku_shape_works_as_it_stands(secure: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_heroku_shape_works_as_it_stands(
+    secure: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Heroku's variables, PEM texts and a certificate without the name, go through our own settings."""
     for name, value in secure.env('heroku').items():
         monkeypatch.setenv(name, value)
     found = settings.client_options('producer')
     assert 'kafka+ssl' not in str(found['bootstrap_servers'])
-    send({}, 'heroku', b'x', **{name: value for name, value in found.items() if name != 'max_block_ms'})
+    send(
+        {},
+        'heroku',
+        b'x',
+        **{name: value for name, value in found.items() if name != 'max_block_ms'},
+    )
 
 
 def test_passwords_are_not_shown(secure: Broker) -> None:
@@ -106,7 +120,9 @@ def test_passwords_are_not_shown(secure: Broker) -> None:
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
 
-def test_passwords_are_in_no_list_of_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_passwords_are_in_no_list_of_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Who looks at the processes of this machine while a secure broker is made sees no password, nor a file that all can read."""
     run, seen = subprocess.run, []
 

@@ -17,7 +17,10 @@ from tests.support.brokers import ROOT, read, send, temporary_folders
 
 __all__ = ['temporary_folders']
 
-pytestmark = [pytest.mark.broker, pytest.mark.skipif(os.name != 'posix', reason='drives it as a POSIX terminal does')]
+pytestmark = [
+    pytest.mark.broker,
+    pytest.mark.skipif(os.name != 'posix', reason='drives it as a POSIX terminal does'),
+]
 
 
 def _free_port() -> int:
@@ -27,7 +30,15 @@ def _free_port() -> int:
 def _foreground(folder: Path, *arguments: str) -> 'pexpect.spawn[str]':
     environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'TERM': 'dumb'}
     command = ['-m', 'broker', *arguments]
-    return pexpect.spawn(sys.executable, command, cwd=str(folder), env=environment, encoding='utf-8', timeout=30, echo=False)
+    return pexpect.spawn(
+        sys.executable,
+        command,
+        cwd=str(folder),
+        env=environment,
+        encoding='utf-8',
+        timeout=30,
+        echo=False,
+    )
 
 
 def test_the_foreground_says_what_to_type_and_what_happens(tmp_path: Path) -> None:
@@ -60,9 +71,22 @@ def test_the_foreground_says_what_to_type_and_what_happens(tmp_path: Path) -> No
 def test_the_foreground_ends_on_sigterm_within_five_seconds(tmp_path: Path) -> None:
     """SIGTERM ends it in good order, and its port is free again; without a terminal too."""
     port = _free_port()
-    command = [sys.executable, '-m', 'broker', '--port', str(port), '--data', str(tmp_path / 'data')]
+    command = [
+        sys.executable,
+        '-m',
+        'broker',
+        '--port',
+        str(port),
+        '--data',
+        str(tmp_path / 'data'),
+    ]
     shell = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env={**os.environ, 'PYTHONPATH': str(ROOT)}
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
     )
     assert shell.stdout
     assert 'ready' in shell.stdout.readline()
@@ -89,7 +113,9 @@ def test_a_taken_port_is_told_with_what_to_do(options: str, tmp_path: Path) -> N
         )
     assert run.returncode == 1
     assert f'Port {port} is taken' in run.stderr
-    assert run.stderr.endswith(f': python -m broker{options} --port {port + 100} --data .kafka/{port + 100}\n')
+    assert run.stderr.endswith(
+        f': python -m broker{options} --port {port + 100} --data .kafka/{port + 100}\n'
+    )
     assert 'Traceback' not in run.stderr
     assert list(tmp_path.glob('.kafka')) == []
 
@@ -142,11 +168,17 @@ class Cluster:
         ('kill 1 2', [], 'Say which broker: kill 3'),
         ('help', [], command_line.HELP),
         ('jump', [], "'jump' is no command here."),
-        ('env plain visitor', [], "    export KAFKA_LISTENER='plain'\n    export KAFKA_USER='visitor'"),
+        (
+            'env plain visitor',
+            [],
+            "    export KAFKA_LISTENER='plain'\n    export KAFKA_USER='visitor'",
+        ),
         ('\n', [], ''),
     ],
 )
-def test_commands_are_obeyed_or_answered(line: str, told: list[tuple[str, int]], answer: str) -> None:
+def test_commands_are_obeyed_or_answered(
+    line: str, told: list[tuple[str, int]], answer: str
+) -> None:
     """Each command does one thing to one broker; what is not understood is answered with what can be said."""
     cluster = Cluster()
     said = command_line.obey(cluster, line)
@@ -162,9 +194,18 @@ def test_commands_are_obeyed_or_answered(line: str, told: list[tuple[str, int]],
             "INFO  Manager: [QuorumController id=1] CreateTopics result: CreatableTopic(name='chat', numPartitions=3): SUCCESS",
             'Topic chat was created, partitions: 3.',
         ),
-        ('INFO  ReplicationControlManager: [QuorumController id=1] Replayed TopicRecord for topic t with topic ID W1vz.', ''),
-        ('WARN  QuorumController: [QuorumController id=1] Performing controller activation. The metadata log appears to be empty.', ''),
-        ('WARN  ReplicaManager: [ReplicaManager broker=1] the disk is slow', 'Kafka warns: the disk is slow (ReplicaManager)'),
+        (
+            'INFO  ReplicationControlManager: [QuorumController id=1] Replayed TopicRecord for topic t with topic ID W1vz.',
+            '',
+        ),
+        (
+            'WARN  QuorumController: [QuorumController id=1] Performing controller activation. The metadata log appears to be empty.',
+            '',
+        ),
+        (
+            'WARN  ReplicaManager: [ReplicaManager broker=1] the disk is slow',
+            'Kafka warns: the disk is slow (ReplicaManager)',
+        ),
         ('ERROR LogManager: it broke', 'Kafka reports an error: it broke (LogManager)'),
         (
             'WARN  NetworkClient: [RaftManager id=1] Connection to node 2 (localhost/127.0.0.1:21788) could not be established. Node',
@@ -190,7 +231,10 @@ def test_commands_are_obeyed_or_answered(line: str, told: list[tuple[str, int]],
             'WARN  ReplicaFetcherThread: [ReplicaFetcher replicaId=1, leaderId=2, fetcherId=0] Error in response for fetch request (type=F',
             '',
         ),
-        ('WARN  ReplicaFetcherThread: [ReplicaFetcher replicaId=2, leaderId=3, fetcherId=0] Partition chat-0 marked as failed', ''),
+        (
+            'WARN  ReplicaFetcherThread: [ReplicaFetcher replicaId=2, leaderId=3, fetcherId=0] Partition chat-0 marked as failed',
+            '',
+        ),
         (
             'ERROR ControllerApis: [ControllerApis nodeId=3] Unexpected error handling request RequestHeader(apiKey=BROKER_HEARTBEAT, api',
             '',
@@ -199,12 +243,18 @@ def test_commands_are_obeyed_or_answered(line: str, told: list[tuple[str, int]],
             'ERROR KafkaApis: [KafkaApi-1] Unexpected error handling request RequestHeader(apiKey=PRODUCE, apiVersion=12)',
             'Kafka reports an error: Unexpected error handling request RequestHeader(apiKey=PRODUCE, apiVersion=12) (KafkaApis)',
         ),
-        ("WARN  Manager: Auto topic creation failed for chat with error 'TOPIC_ALREADY_EXISTS': Topic 'chat' already exists..", ''),
+        (
+            "WARN  Manager: Auto topic creation failed for chat with error 'TOPIC_ALREADY_EXISTS': Topic 'chat' already exists..",
+            '',
+        ),
         (
             "WARN  Manager: Auto topic creation failed for chat with error 'INVALID_REPLICATION_FACTOR': too few brokers",
             "Kafka warns: Auto topic creation failed for chat with error 'INVALID_REPLICATION_FACTOR': too few brokers (Manager)",
         ),
-        ('WARN  Manager: a group \x1b]0;owned\x07 came', r'Kafka warns: a group \x1b]0;owned\x07 came (Manager)'),
+        (
+            'WARN  Manager: a group \x1b]0;owned\x07 came',
+            r'Kafka warns: a group \x1b]0;owned\x07 came (Manager)',
+        ),
         ('\tat java.base/java.lang.Thread.run(Thread.java:1474)', ''),
     ],
 )

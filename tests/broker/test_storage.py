@@ -23,7 +23,10 @@ pytestmark = pytest.mark.broker
         lambda node: (node / 'meta.properties').write_bytes(b'\0\1'),
         lambda node: (node / 'meta.properties').unlink(),
         lambda node: (node / '__cluster_metadata-0' / 'quorum-state').write_bytes(b'xx'),
-        lambda node: [(path.chmod(0o600), path.write_bytes(b'x')) for path in node.glob('__cluster_metadata-0/*.checkpoint')],
+        lambda node: [
+            (path.chmod(0o600), path.write_bytes(b'x'))
+            for path in node.glob('__cluster_metadata-0/*.checkpoint')
+        ],
     ],
     ids=['garbled', 'half', 'quorum', 'checkpoint'],
 )
@@ -87,7 +90,9 @@ def test_a_folder_is_held_by_a_process_as_long_as_it_lives(tmp_path: Path) -> No
     """Another process that is about to start holds the folder, before anything is in it; kill -9 gives it back."""
     folder = tmp_path / '1-broker'
     command = [sys.executable, '-c', HOLD, str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, 'PYTHONPATH': str(ROOT)}) as other:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, env={**os.environ, 'PYTHONPATH': str(ROOT)}
+    ) as other:
         try:
             assert other.stdout
             assert other.stdout.readline() == b'taken\n'

@@ -69,7 +69,13 @@ for turn in range(3):
     except KeyboardInterrupt:
         print('left', flush=True)
 """
-    process = subprocess.Popen([sys.executable, '-u', '-c', source], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        [sys.executable, '-u', '-c', source],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == 'ready\n'
@@ -117,7 +123,9 @@ def bad_payloads() -> list[bytes | None]:
     return (kinds * 5)[:100]
 
 
-def test_a_hundred_bad_payloads_end_no_loop(topic: str, get: Get, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_hundred_bad_payloads_end_no_loop(
+    topic: str, get: Get, caplog: pytest.LogCaptureFixture
+) -> None:
     """Among bad payloads of every kind each good one is read, each bad one is reported once with its place, and nothing spins or ends."""
     bad, good = {}, []
     raw = get_producer()
@@ -129,7 +137,9 @@ def test_a_hundred_bad_payloads_end_no_loop(topic: str, get: Get, caplog: pytest
     c = get(topic, offset='earliest', schema=HumanMessage)
     cpu = time.process_time()
     assert take(100, c) == good
-    said = [record.getMessage() for record in caplog.records if record.name == 'client.consumer_loop']
+    said = [
+        record.getMessage() for record in caplog.records if record.name == 'client.consumer_loop'
+    ]
     assert len(said) == len(bad) == 100
     for offset, line in zip(bad, said, strict=True):
         assert line.startswith(f'skipped {topic}, partition 0, offset {offset}: ')
@@ -162,7 +172,9 @@ def test_without_a_schema_any_json_is_read(topic: str, get: Get) -> None:
 
 
 @pytest.mark.parametrize('given', [1, 7, 20, 21, 40])
-def test_a_group_goes_on_behind_the_last_record_that_was_given(make_topic: MakeTopic, get: Get, given: int) -> None:
+def test_a_group_goes_on_behind_the_last_record_that_was_given(
+    make_topic: MakeTopic, get: Get, given: int
+) -> None:
     """A loop left after any record, then closed: the group's next member begins exactly with what was not given, on every partition."""
     topic = make_topic(partitions=2)
     send(topic, *[{'sender': f's{number % 7}', 'contents': str(number)} for number in range(40)])
@@ -245,6 +257,13 @@ def test_a_closed_consumer_is_an_error(topic: str, get: Get) -> None:
     for _ in c:
         c.close()
     c.close()
-    for use in (lambda: next(c), lambda: next(iter(c)), lambda: list(c), c.poll, c.commit, lambda: c.seek(TopicPartition(topic, 0), 0)):
+    for use in (
+        lambda: next(c),
+        lambda: next(iter(c)),
+        lambda: list(c),
+        c.poll,
+        c.commit,
+        lambda: c.seek(TopicPartition(topic, 0), 0),
+    ):
         with pytest.raises(ClosedError, match='get_consumer'):
             use()

@@ -24,7 +24,9 @@ from tests.support.logread import records
 ROOT = Path(__file__).parents[2]
 
 
-def test_what_kafka_does_not_take_is_counted_and_said_once(make_topic: Callable[..., str], caplog: pytest.LogCaptureFixture) -> None:
+def test_what_kafka_does_not_take_is_counted_and_said_once(
+    make_topic: Callable[..., str], caplog: pytest.LogCaptureFixture
+) -> None:
     """Failed messages are not in the returned number; one line of this run says how many there are."""
     topic = make_topic(**{'max.message.bytes': '500'})
 
@@ -34,15 +36,22 @@ def test_what_kafka_does_not_take_is_counted_and_said_once(make_topic: Callable[
 
     bot = Windbag(topic, sleep=lambda _: producer.flush())
     assert bot.simulate(count=7, print_msg=False) == 4
-    assert (bot.tally.sent, bot.tally.acknowledged, bot.tally.failed, bot.tally.under_way) == (7, 4, 3, 0)
-    assert [record.getMessage() for record in caplog.records if record.name == 'client.delivery'] == [
-        f'3 of 7 messages to {topic} were lost: Kafka did not take them.'
-    ]
+    assert (bot.tally.sent, bot.tally.acknowledged, bot.tally.failed, bot.tally.under_way) == (
+        7,
+        4,
+        3,
+        0,
+    )
+    assert [
+        record.getMessage() for record in caplog.records if record.name == 'client.delivery'
+    ] == [f'3 of 7 messages to {topic} were lost: Kafka did not take them.']
     assert len(records(topic)) == 4
 
 
 @pytest.mark.broker
-def test_a_run_says_that_kafka_is_away_and_back(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_says_that_kafka_is_away_and_back(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """While Kafka is frozen one line says so and how many messages wait; another one says that it answers again. All are delivered."""
     with Broker() as kafka:
         monkeypatch.setenv('KAFKA_BOOTSTRAP_SERVERS', kafka.bootstrap_servers)
@@ -58,12 +67,18 @@ def test_a_run_says_that_kafka_is_away_and_back(monkeypatch: pytest.MonkeyPatch,
         bot = Witness('human-messages', delay=0.2)
         assert bot.simulate(print_msg=False) == bot.tally.sent
         producer.close()
-    away, back = [record.getMessage() for record in caplog.records if record.name == 'client.delivery']
-    assert re.fullmatch(r'Kafka does not answer. Messages to human-messages wait for it, until now [1-9]\d*.', away)
+    away, back = [
+        record.getMessage() for record in caplog.records if record.name == 'client.delivery'
+    ]
+    assert re.fullmatch(
+        r'Kafka does not answer. Messages to human-messages wait for it, until now [1-9]\d*.', away
+    )
     assert back == 'Kafka answers again.'
 
 
-def test_silence_is_said_once_and_only_where_an_answer_is_due(caplog: pytest.LogCaptureFixture) -> None:
+def test_silence_is_said_once_and_only_where_an_answer_is_due(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """Nothing is said while nothing is under way, nor within two seconds, nor twice; nor of an answer that is no news."""
     now = [100.0]
     tally = Tally('any', clock=lambda: now[0])
@@ -113,13 +128,22 @@ print('returned', sim.simulate())
 """
 
 
-@pytest.mark.skipif(os.name == 'nt', reason='Windows sends no SIGINT to one process: run this on Linux or macOS')
+@pytest.mark.skipif(
+    os.name == 'nt', reason='Windows sends no SIGINT to one process: run this on Linux or macOS'
+)
 @pytest.mark.parametrize(('delay', 'lines'), [(0, 1), (0, 50), (0, 5000), (60, 1)])
-def test_ctrl_c_ends_the_run_and_loses_nothing(topic: str, tmp_path: Path, delay: float, lines: int) -> None:
+def test_ctrl_c_ends_the_run_and_loses_nothing(
+    topic: str, tmp_path: Path, delay: float, lines: int
+) -> None:
     """After a real SIGINT, in a burst or in a pause, what was shown, what was returned and what is in the log are one number."""
     command = [sys.executable, '-c', ENDLESS, topic, str(delay)]
     output = tmp_path / 'output'
-    with output.open('w') as shown, subprocess.Popen(command, cwd=ROOT, stdout=shown, stderr=subprocess.PIPE, text=True) as child:
+    with (
+        output.open('w') as shown,
+        subprocess.Popen(
+            command, cwd=ROOT, stdout=shown, stderr=subprocess.PIPE, text=True
+        ) as child,
+    ):
         try:
             deadline = time.monotonic() + 30
             while output.read_text().count('\n') < lines:

@@ -29,7 +29,9 @@ def _batch(messages: list[tuple[Any, ...]], compression: int = 0, magic: int = 2
     return bytes(builder.buffer())
 
 
-def _read(reader: Any, data: bytes, fetch_offset: int = 0, step: int = 1000) -> tuple[list[Any], int, int]:
+def _read(
+    reader: Any, data: bytes, fetch_offset: int = 0, step: int = 1000
+) -> tuple[list[Any], int, int]:
     records = reader(fetch_offset, PLACE, MemoryRecords(data), Same(), Same())
     found: list[Any] = []
     while records:
@@ -38,9 +40,14 @@ def _read(reader: Any, data: bytes, fetch_offset: int = 0, step: int = 1000) -> 
 
 
 def _both(data: bytes, **rest: int) -> list[Any]:
-    quick, original = _read(QuickRecords, data, **rest), _read(Fetcher.PartitionRecords, data, **rest)
+    quick, original = (
+        _read(QuickRecords, data, **rest),
+        _read(Fetcher.PartitionRecords, data, **rest),
+    )
     assert quick == original
-    assert all(type(record) is type(other) for record, other in zip(quick[0], original[0], strict=True))
+    assert all(
+        type(record) is type(other) for record, other in zip(quick[0], original[0], strict=True)
+    )
     return quick[0]
 
 
@@ -50,11 +57,27 @@ def _several(count: int = 300) -> list[tuple[Any, ...]]:
     def text(most: int) -> bytes:
         return bytes(chance.randrange(256) for _ in range(chance.randrange(most)))
 
-    sizes: list[Callable[[], bytes | None]] = [lambda: None, lambda: b'', lambda: text(70), lambda: text(200), lambda: text(20_000)]
-    headers: list[Any] = [[], [], [('why', b'x')], [('a', b''), ('ö' * 70, text(300)), ('none', None)]]
+    sizes: list[Callable[[], bytes | None]] = [
+        lambda: None,
+        lambda: b'',
+        lambda: text(70),
+        lambda: text(200),
+        lambda: text(20_000),
+    ]
+    headers: list[Any] = [
+        [],
+        [],
+        [('why', b'x')],
+        [('a', b''), ('ö' * 70, text(300)), ('none', None)],
+    ]
     times = [0, 1, 63, 64, -5, 100_000, 10**10]
     return [
-        (1_700_000_000_000 + chance.choice(times), chance.choice(sizes)(), chance.choice(sizes)(), chance.choice(headers))
+        (
+            1_700_000_000_000 + chance.choice(times),
+            chance.choice(sizes)(),
+            chance.choice(sizes)(),
+            chance.choice(headers),
+        )
         for _ in range(count)
     ]
 
@@ -78,7 +101,9 @@ def test_several_batches_and_old_formats_are_read_alike() -> None:
 
 def test_reading_may_begin_and_pause_within_a_batch() -> None:
     """Records before the wanted offset are left out, and small steps lose none."""
-    assert [record.offset for record in _both(_batch(_several(50)), fetch_offset=17, step=7)] == list(range(17, 50))
+    assert [
+        record.offset for record in _both(_batch(_several(50)), fetch_offset=17, step=7)
+    ] == list(range(17, 50))
 
 
 def test_a_changed_byte_is_noticed() -> None:

@@ -16,7 +16,9 @@ from services import Service
 
 @pytest.mark.broker
 @pytest.mark.slow
-def test_a_bulk_loop_against_a_frozen_broker_ends_with_an_error_and_bounded_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_bulk_loop_against_a_frozen_broker_ends_with_an_error_and_bounded_memory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Messages are taken up to a bound; then send_msg waits max_block_ms and tells that nobody answers. None of the taken is lost."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('WORKSHOP_ENV_FILE', '')
@@ -29,14 +31,22 @@ def test_a_bulk_loop_against_a_frozen_broker_ends_with_an_error_and_bounded_memo
         promises: list[Any] = []
 
         def send_without_end() -> None:
-            for number in range(1_000_000):  # not as a list: what was taken before the error is wanted
-                promise = producer.send_msg('human-messages', {'sender': 'red', 'contents': 'x' * 1000, 'number': number})
+            for number in range(
+                1_000_000
+            ):  # not as a list: what was taken before the error is wanted
+                promise = producer.send_msg(
+                    'human-messages', {'sender': 'red', 'contents': 'x' * 1000, 'number': number}
+                )
                 promises.append(promise)
 
         with pytest.raises(UnreachableError, match='nothing was sent'):
             send_without_end()
         assert 1000 < len(promises) < 100_000
-        assert tuning.pending(producer.get_producer()) == sum(not promise.is_done for promise in promises) > 1000
+        assert (
+            tuning.pending(producer.get_producer())
+            == sum(not promise.is_done for promise in promises)
+            > 1000
+        )
         kafka.resume()
         producer.flush(60)
         assert all(promise.succeeded() for promise in promises)

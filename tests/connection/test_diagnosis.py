@@ -67,7 +67,13 @@ def speaks_tls(certificate: trustme.LeafCert) -> Callable[[socket.socket], None]
 def trusting(authority: trustme.CA, port: int, **more: Any) -> settings.Options:
     """Options for a TLS port, trusting an authority."""
     context = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
-    return settings.client_options('producer', bootstrap_servers=f'localhost:{port}', security_protocol='SSL', ssl_context=context, **more)
+    return settings.client_options(
+        'producer',
+        bootstrap_servers=f'localhost:{port}',
+        security_protocol='SSL',
+        ssl_context=context,
+        **more,
+    )
 
 
 def failure(options: Any, **more: Any) -> tuple[str, str, float]:
@@ -82,7 +88,12 @@ def test_every_stage_is_told_in_order(kafka: Any, topic: str) -> None:
     """A walk that gets all the way in tells each stage, the topic's and the group's rights last."""
     told: list[str] = []
     options = settings.client_options('consumer')
-    diagnosis.walk(options, [settings.topic_name(topic)], group=settings.group_name('mine'), tell=lambda stage, _: told.append(stage))
+    diagnosis.walk(
+        options,
+        [settings.topic_name(topic)],
+        group=settings.group_name('mine'),
+        tell=lambda stage, _: told.append(stage),
+    )
     assert told == ['name', 'connection', 'tls', 'login', 'metadata', 'topic', 'group']
 
 
@@ -109,7 +120,9 @@ def test_one_address_of_several_is_enough(kafka: Any, serve: Serve) -> None:
 def test_of_several_failures_the_furthest_is_told_and_the_others_named(serve: Serve) -> None:
     """The stage that led furthest explains best; the other addresses are named with their reasons."""
     port = serve(lambda line: line.sendall(b'HTTP/1.1 400 Bad Request\r\n'))
-    options = settings.client_options('producer', bootstrap_servers=f'kafka.invalid:9092,127.0.0.1:{port},127.0.0.1:1')
+    options = settings.client_options(
+        'producer', bootstrap_servers=f'kafka.invalid:9092,127.0.0.1:{port},127.0.0.1:1'
+    )
     stage, message, seconds = failure(options)
     assert stage == 'metadata'
     assert f'No way into Kafka at 127.0.0.1:{port}: it is no Kafka: it is a web server' in message
@@ -121,7 +134,9 @@ def test_of_several_failures_the_furthest_is_told_and_the_others_named(serve: Se
 @pytest.mark.parametrize('protocol', ['PLAINTEXT', 'SSL'])
 def test_silence_ends_within_the_time(protocol: str, serve: Serve) -> None:
     """Whoever accepts a connection and says nothing is given up after the timeout, with TLS and without."""
-    options = settings.client_options('producer', bootstrap_servers=f'127.0.0.1:{serve(silent)}', security_protocol=protocol)
+    options = settings.client_options(
+        'producer', bootstrap_servers=f'127.0.0.1:{serve(silent)}', security_protocol=protocol
+    )
     stage, message, seconds = failure(options, timeout=0.5)
     assert (stage, 'says nothing' in message) == ('connection', True)
     assert 0.4 < seconds < 1.5
@@ -130,7 +145,9 @@ def test_silence_ends_within_the_time(protocol: str, serve: Serve) -> None:
 @pytest.mark.parametrize('host', ['broker..example.com', f'{"x" * 64}.example.com'])
 def test_a_name_that_no_host_can_have_is_told(host: str) -> None:
     """At once, and not as a name server that does not answer."""
-    stage, message, seconds = failure(settings.client_options('producer', bootstrap_servers=f'{host}:9092'))
+    stage, message, seconds = failure(
+        settings.client_options('producer', bootstrap_servers=f'{host}:9092')
+    )
     assert stage == 'name'
     assert 'no valid name' in message
     assert seconds < 2
@@ -140,7 +157,9 @@ def test_a_name_server_that_does_not_answer_is_given_up(monkeypatch: pytest.Monk
     """Looking up a name has a timeout too, which Python's own way to do it lacks."""
     over = threading.Event()
     monkeypatch.setattr(socket, 'getaddrinfo', lambda *_, **__: over.wait(10))
-    stage, message, seconds = failure(settings.client_options('producer', bootstrap_servers='kafka.example:9092'), timeout=0.5)
+    stage, message, seconds = failure(
+        settings.client_options('producer', bootstrap_servers='kafka.example:9092'), timeout=0.5
+    )
     over.set()
     assert (stage, seconds < 1.5) == ('name', True)
     assert 'no answer from the name server' in message
@@ -151,7 +170,13 @@ def test_certificates_fail_each_in_its_own_way(serve: Serve) -> None:
     authority = trustme.CA()
     past = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
     right = serve(speaks_tls(authority.issue_cert('localhost')))
-    expired = serve(speaks_tls(authority.issue_cert('localhost', not_before=past - datetime.timedelta(days=9), not_after=past)))
+    expired = serve(
+        speaks_tls(
+            authority.issue_cert(
+                'localhost', not_before=past - datetime.timedelta(days=9), not_after=past
+            )
+        )
+    )
     other = serve(speaks_tls(authority.issue_cert('broker.example')))
     found = {
         'authority': failure(trusting(trustme.CA(), right)),
@@ -169,20 +194,26 @@ def test_certificates_fail_each_in_its_own_way(serve: Serve) -> None:
 def test_a_port_that_wants_tls_is_recognised(serve: Serve) -> None:
     """Speaking plainly to a TLS port says so, also where it is no Kafka's."""
     port = serve(speaks_tls(trustme.CA().issue_cert('localhost')))
-    stage, message, _ = failure(settings.client_options('producer', bootstrap_servers=f'127.0.0.1:{port}'))
+    stage, message, _ = failure(
+        settings.client_options('producer', bootstrap_servers=f'127.0.0.1:{port}')
+    )
     assert (stage, 'it wants TLS' in message) == ('tls', True)
 
 
 def test_nothing_is_tried_through_a_proxy() -> None:
     """Where a proxy is set, the client alone knows the way."""
     told = []
-    options = settings.client_options('producer', bootstrap_servers='kafka.invalid:1', proxy_url='socks5://localhost:1')
+    options = settings.client_options(
+        'producer', bootstrap_servers='kafka.invalid:1', proxy_url='socks5://localhost:1'
+    )
     diagnosis.walk(options, tell=lambda stage, text: told.append((stage, text)))
     assert told == [('connection', 'through a proxy: not tried')]
 
 
 @pytest.mark.parametrize('operation', ['read', 'write'])
-def test_a_topic_that_is_not_there_is_created_if_kafka_may(operation: str, kafka: Any, topic: str) -> None:
+def test_a_topic_that_is_not_there_is_created_if_kafka_may(
+    operation: str, kafka: Any, topic: str
+) -> None:
     """Asking for access creates a topic as the client would; a client that must not create is told that it is missing."""
     name = settings.topic_name(f'{topic}-{operation}')
     strict = settings.client_options('consumer', allow_auto_create_topics=False)
@@ -201,7 +232,9 @@ def test_a_name_that_no_topic_can_have_is_told(kafka: Any) -> None:
 def test_what_the_client_says_afterwards_is_explained(kafka: Any, serve: Serve) -> None:
     """A client that could not be built gets the stage as its error, or, if Kafka answers meanwhile, the advice to try again."""
     cause = TimeoutError('Unable to bootstrap')
-    gone = diagnosis.explain(settings.client_options('producer', bootstrap_servers='127.0.0.1:1'), cause)
+    gone = diagnosis.explain(
+        settings.client_options('producer', bootstrap_servers='127.0.0.1:1'), cause
+    )
     back = diagnosis.explain(settings.client_options('producer'), cause)
     assert (gone.stage, 'refused' in str(gone)) == ('connection', True)
     assert 'Unable to bootstrap' in str(back)
@@ -218,12 +251,16 @@ def test_what_the_client_says_afterwards_is_explained(kafka: Any, serve: Serve) 
         ('[::1]', [('::1', 9092)]),
     ],
 )
-def test_addresses_are_read_as_people_write_them(servers: Any, pairs: list[tuple[str, int]]) -> None:
+def test_addresses_are_read_as_people_write_them(
+    servers: Any, pairs: list[tuple[str, int]]
+) -> None:
     """Lists, spaces after commas, IPv6 in brackets; the port is 9092 where none is said."""
     assert diagnosis.addresses({'bootstrap_servers': servers}) == pairs
 
 
-@pytest.mark.parametrize('server', ['', 'a:', 'a:0', 'a:65536', 'a:b', 'a b', 'ftp://a', '::1', 'a:1:2', 'a:1/path'])
+@pytest.mark.parametrize(
+    'server', ['', 'a:', 'a:0', 'a:65536', 'a:b', 'a b', 'ftp://a', '::1', 'a:1:2', 'a:1/path']
+)
 def test_what_is_no_address_is_told(server: str) -> None:
     """Whatever cannot be an address is named in the error, before anything is tried."""
     with pytest.raises(SettingsError, match='is no address'):
@@ -237,6 +274,9 @@ def test_no_socket_is_left_open(kafka: Any, serve: Serve) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter('always', ResourceWarning)
         diagnosis.require_listener(settings.client_options('producer'))
-        failure(settings.client_options('producer', bootstrap_servers=f'127.0.0.1:1,127.0.0.1:{port}'), timeout=0.4)
+        failure(
+            settings.client_options('producer', bootstrap_servers=f'127.0.0.1:1,127.0.0.1:{port}'),
+            timeout=0.4,
+        )
         gc.collect()
     assert [str(warning.message) for warning in caught] == []

@@ -18,9 +18,15 @@ def test_every_listener_has_a_protocol() -> None:
     """Each listener's name is in the protocol map, and the two that Kafka uses itself are among them."""
     environment = compose_service()['environment']
     names = {listener.split('://')[0] for listener in environment['KAFKA_LISTENERS'].split(',')}
-    mapped = {pair.split(':')[0] for pair in environment['KAFKA_LISTENER_SECURITY_PROTOCOL_MAP'].split(',')}
+    mapped = {
+        pair.split(':')[0]
+        for pair in environment['KAFKA_LISTENER_SECURITY_PROTOCOL_MAP'].split(',')
+    }
     assert names == mapped
-    assert {environment['KAFKA_INTER_BROKER_LISTENER_NAME'], environment['KAFKA_CONTROLLER_LISTENER_NAMES']} == names
+    assert {
+        environment['KAFKA_INTER_BROKER_LISTENER_NAME'],
+        environment['KAFKA_CONTROLLER_LISTENER_NAMES'],
+    } == names
 
 
 def test_a_learners_env_file_never_reaches_the_broker() -> None:

@@ -29,9 +29,13 @@ with KafkaContainer(sys.argv[1]) as kafka:
 def image(pytestconfig: pytest.Config) -> str:
     """The image, where this run has a Docker engine."""
     named = {name: value for name, value in os.environ.items() if name == 'WORKSHOP_KAFKA_IMAGE'}
-    choice = testkafka.choose('docker' if pytestconfig.getoption('--kafka') == 'docker' else 'auto', named)
+    choice = testkafka.choose(
+        'docker' if pytestconfig.getoption('--kafka') == 'docker' else 'auto', named
+    )
     if choice.place != 'docker' or choice.missing:
-        pytest.skip('No Docker engine answers: start one, or run .ci/docker-kafka .venv/bin/python -m pytest -m docker')
+        pytest.skip(
+            'No Docker engine answers: start one, or run .ci/docker-kafka .venv/bin/python -m pytest -m docker'
+        )
     return choice.image
 
 
@@ -67,7 +71,9 @@ def _echo(servers: str) -> list[bytes]:
     from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
     producer = KafkaProducer(bootstrap_servers=servers, transactional_id='echo')
-    consumer = KafkaConsumer(bootstrap_servers=servers, isolation_level='read_committed', consumer_timeout_ms=10_000)
+    consumer = KafkaConsumer(
+        bootstrap_servers=servers, isolation_level='read_committed', consumer_timeout_ms=10_000
+    )
     try:
         producer.init_transactions()
         producer.begin_transaction()
@@ -97,7 +103,9 @@ def test_the_container_goes_when_pytest_is_killed(image: str) -> None:
     """A container whose Python was killed is gone soon, with nobody there to remove it."""
     import docker
 
-    holder = subprocess.Popen([sys.executable, '-c', HOLD, image], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    holder = subprocess.Popen(
+        [sys.executable, '-c', HOLD, image], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
     assert holder.stdout
     identity = holder.stdout.readline().strip()
     client = docker.from_env()
@@ -106,7 +114,9 @@ def test_the_container_goes_when_pytest_is_killed(image: str) -> None:
         holder.kill()
         holder.wait()
         deadline = time.monotonic() + 15
-        while identity in [container.id for container in client.containers.list(all=True, ignore_removed=True)]:
+        while identity in [
+            container.id for container in client.containers.list(all=True, ignore_removed=True)
+        ]:
             assert time.monotonic() < deadline
             time.sleep(0.1)
     finally:
@@ -125,5 +135,8 @@ def test_without_the_image_the_embedded_broker_steps_in(image: str) -> None:
     with testkafka.started(missing, notes) as kafka:
         assert _echo(kafka.bootstrap_servers) == [b'hello']
     assert missing.image in notes[0]
-    with pytest.raises(docker.errors.APIError), testkafka.started(dataclasses.replace(missing, forced=True), notes):
+    with (
+        pytest.raises(docker.errors.APIError),
+        testkafka.started(dataclasses.replace(missing, forced=True), notes),
+    ):
         pass

@@ -16,12 +16,15 @@ def _examples() -> list[str]:
     return sorted(
         path.stem
         for path in ROOT.glob('*.py')
-        if path.name != 'conftest.py' and re.search(r'^ +>>> ', path.read_text(encoding='utf-8'), re.MULTILINE)
+        if path.name != 'conftest.py'
+        and re.search(r'^ +>>> ', path.read_text(encoding='utf-8'), re.MULTILINE)
     )
 
 
 @pytest.mark.parametrize('name', _examples())
-def test_examples_in_docstrings_run(name: str, kafka: Kafka, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_examples_in_docstrings_run(
+    name: str, kafka: Kafka, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """What a docstring shows after `>>>` is what comes, given a Kafka; `...` stands for what differs each time."""
     if name == 'settings':  # its examples show what holds with nothing set
         monkeypatch.delenv('KAFKA_BOOTSTRAP_SERVERS')

@@ -74,8 +74,21 @@ def test_the_broker_goes_when_pytest_does(tmp_path: Path, how: signal.Signals) -
     """The session's broker is gone within seconds after pytest was interrupted or killed."""
     test = tmp_path / 'test_hold.py'
     test.write_text(HOLD, encoding='utf-8')
-    command = [sys.executable, '-m', 'pytest', '-c', str(ROOT / 'pyproject.toml'), '-p', 'conftest', '--kafka=embedded', '-s', str(test)]
-    pytest_run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    command = [
+        sys.executable,
+        '-m',
+        'pytest',
+        '-c',
+        str(ROOT / 'pyproject.toml'),
+        '-p',
+        'conftest',
+        '--kafka=embedded',
+        '-s',
+        str(test),
+    ]
+    pytest_run = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     try:
         assert pytest_run.stdout
         said = ''

@@ -46,14 +46,20 @@ def _tree(module: str) -> ast.Module:
 
 def _all(module: str) -> list[str]:
     for node in _tree(module).body:
-        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ['__all__']:
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [
+            '__all__'
+        ]:
             names: list[str] = ast.literal_eval(node.value)
             return names
     raise AssertionError(f'{module}.py has no __all__.')
 
 
 def _definitions(module: str) -> dict[str, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
-    return {node.name: node for node in _tree(module).body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
+    return {
+        node.name: node
+        for node in _tree(module).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
 
 
 def test_every_module_has_its_row_in_the_table_of_files() -> None:
@@ -75,7 +81,9 @@ def test_imports_point_only_upwards(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    'path', sorted([*ROOT.glob('*.py'), *ROOT.glob('tests/**/*.py'), *ROOT.glob('bench/**/*.py')]), ids=lambda p: p.name
+    'path',
+    sorted([*ROOT.glob('*.py'), *ROOT.glob('tests/**/*.py'), *ROOT.glob('bench/**/*.py')]),
+    ids=lambda p: p.name,
 )
 def test_no_file_is_longer_than_can_be_read_in_one_sitting(path: Path) -> None:
     """No Python file has more than 250 lines."""
@@ -85,7 +93,13 @@ def test_no_file_is_longer_than_can_be_read_in_one_sitting(path: Path) -> None:
 def test_importing_does_nothing(tmp_path: Path) -> None:
     """Importing any module connects nowhere, starts nothing, reads and writes no file, and prints nothing."""
     (tmp_path / '.env').write_text('KAFKA_BOOTSTRAP_SERVERS=localhost:1\n', encoding='utf-8')
-    run = subprocess.run([sys.executable, '-c', IMPORT, str(ROOT), *HERE], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    run = subprocess.run(
+        [sys.executable, '-c', IMPORT, str(ROOT), *HERE],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert (run.returncode, run.stderr) == (0, '')
     assert json.loads(run.stdout) == []
 
@@ -96,10 +110,16 @@ def test_public_names_are_documented(module: str) -> None:
     assert ast.get_docstring(_tree(module))
     definitions = _definitions(module)
     listed = _all(module)
-    assert [name for name in listed if name in definitions and not ast.get_docstring(definitions[name])] == []
+    assert [
+        name for name in listed if name in definitions and not ast.get_docstring(definitions[name])
+    ] == []
     source = (ROOT / f'{module}.py').read_text(encoding='utf-8')
     there = r'^({0}\b.*=|from .* import .*\b{0}\b)'
-    assert [name for name in listed if name not in definitions and not re.search(there.format(name), source, re.MULTILINE)] == []
+    assert [
+        name
+        for name in listed
+        if name not in definitions and not re.search(there.format(name), source, re.MULTILINE)
+    ] == []
 
 
 @pytest.mark.parametrize('module', HERE)
@@ -110,7 +130,9 @@ def test_no_module_has_the_name_of_another(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    'path', sorted([*ROOT.glob('requirements*.txt'), *ROOT.glob('*/requirements.txt')]), ids=lambda p: str(p.relative_to(ROOT))
+    'path',
+    sorted([*ROOT.glob('requirements*.txt'), *ROOT.glob('*/requirements.txt')]),
+    ids=lambda p: str(p.relative_to(ROOT)),
 )
 def test_what_is_required_is_pinned_within_its_range(path: Path) -> None:
     """Every requirement has a pin in constraints.txt that is within its range: after a change, `make constraints`."""
@@ -124,6 +146,10 @@ def test_what_is_required_is_pinned_within_its_range(path: Path) -> None:
     wanted = [Requirement(line) for line in lines if line and not line.startswith(('#', '-'))]
     assert wanted
     wrong = [
-        str(each) for each in wanted if not each.specifier.contains(pins.get(each.name.lower().replace('_', '-'), '0'), prereleases=True)
+        str(each)
+        for each in wanted
+        if not each.specifier.contains(
+            pins.get(each.name.lower().replace('_', '-'), '0'), prereleases=True
+        )
     ]
     assert wrong == []

@@ -58,20 +58,26 @@ def test_the_nine_steps_come_first_and_in_order() -> None:
 
 def test_commands_are_there() -> None:
     """Each `make` target, each `python -m` module and each file that is copied or installed from exists."""
-    targets = re.findall(r'^([a-z-]+):', (ROOT / 'Makefile').read_text(encoding='utf-8'), re.MULTILINE)
+    targets = re.findall(
+        r'^([a-z-]+):', (ROOT / 'Makefile').read_text(encoding='utf-8'), re.MULTILINE
+    )
     named = set(re.findall(r'(?:^|`)make ([a-z]+)', README, re.MULTILINE))
     assert {'demo', 'test'} <= named <= set(targets)
     modules = set(re.findall(r'python -m (\w+)', README))
     assert {'broker', 'settings', 'demo'} <= modules
     assert [name for name in modules if importlib.util.find_spec(name) is None] == []
-    assert [name for name in re.findall(r'(?:-r|cp|copy) (\S+)', SHELL) if not (ROOT / name).is_file()] == []
+    assert [
+        name for name in re.findall(r'(?:-r|cp|copy) (\S+)', SHELL) if not (ROOT / name).is_file()
+    ] == []
 
 
 def test_files_in_the_table_are_there_and_in_order() -> None:
     """The table of files names modules that exist, in the reading order of the whole list in CONTRIBUTING.md."""
     rows = re.findall(r'^\| (`\w+\.py`.*?) \|', README, re.MULTILINE)
     named = [name for row in rows for name in re.findall(r'`(\w+\.py)`', row)]
-    whole = re.findall(r'^\| `(\w+\.py)` \|', (ROOT / 'CONTRIBUTING.md').read_text(encoding='utf-8'), re.MULTILINE)
+    whole = re.findall(
+        r'^\| `(\w+\.py)` \|', (ROOT / 'CONTRIBUTING.md').read_text(encoding='utf-8'), re.MULTILINE
+    )
     assert len(named) >= 10
     assert [name for name in named if not (ROOT / name).is_file()] == []
     assert [name for name in whole if name in named] == [name for name in named if name in whole]
@@ -84,12 +90,22 @@ def test_settings_in_the_table_are_settings() -> None:
     import settings
     from connection import credentials
 
-    table = re.findall(r'^\| (`(?:KAFKA|WORKSHOP)_[^|]*) \|[^|]*\| ([^|]*) \|$', README, re.MULTILINE)
+    table = re.findall(
+        r'^\| (`(?:KAFKA|WORKSHOP)_[^|]*) \|[^|]*\| ([^|]*) \|$', README, re.MULTILINE
+    )
     names = [name for row, _ in table for name in re.findall(r'`(\w+)`', row)]
     assert len(names) >= 15
-    options = {f'KAFKA_{option}'.upper() for option in kafka.KafkaConsumer.DEFAULT_CONFIG | kafka.KafkaProducer.DEFAULT_CONFIG}
+    options = {
+        f'KAFKA_{option}'.upper()
+        for option in kafka.KafkaConsumer.DEFAULT_CONFIG | kafka.KafkaProducer.DEFAULT_CONFIG
+    }
     source = ''.join(path.read_text(encoding='utf-8') for path in ROOT.glob('*.py'))
-    known = options | set(credentials.HEROKU) | {'KAFKA_PREFIX'} | set(re.findall(r"'(WORKSHOP_\w+)'", source))
+    known = (
+        options
+        | set(credentials.HEROKU)
+        | {'KAFKA_PREFIX'}
+        | set(re.findall(r"'(WORKSHOP_\w+)'", source))
+    )
     assert [name for name in names if name not in known] == []
     assert dict(table)['`KAFKA_BOOTSTRAP_SERVERS`'] == f'`{settings.DEFAULT_SERVERS}`'
 
@@ -101,7 +117,8 @@ def test_links_lead_somewhere() -> None:
         text = README if not file else (ROOT / file).read_text(encoding='utf-8', errors='replace')
         if heading:
             headings = [
-                re.sub(r'[^\w -]', '', title).strip().lower().replace(' ', '-') for title in re.findall(r'^#+ (.+)$', text, re.MULTILINE)
+                re.sub(r'[^\w -]', '', title).strip().lower().replace(' ', '-')
+                for title in re.findall(r'^#+ (.+)$', text, re.MULTILINE)
             ]
             assert heading in headings, target
 
@@ -119,15 +136,29 @@ def test_names_in_code_are_those_of_the_library() -> None:
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.ImportFrom) and (ROOT / f'{node.module}.py').is_file():
                 module = importlib.import_module(str(node.module))
-                assert [alias.name for alias in node.names if alias.name not in module.__all__] == []
+                assert [
+                    alias.name for alias in node.names if alias.name not in module.__all__
+                ] == []
 
 
 @pytest.mark.parametrize(
     ('says', 'where', 'what'),
     [
-        (r'a hundred things a\s+minute', 'alerts.ThrottlingAlertService', {'limit': 100, 'duration': 60.0}),
-        (r'quiet after an alert, by default 0\)', 'alerts.ThrottlingAlertService', {'repeat_interval': 0.0}),
-        (r"`'latest'` \(the default\)", 'consumer.get_consumer', {'offset': 'latest', 'timeout': None}),
+        (
+            r'a hundred things a\s+minute',
+            'alerts.ThrottlingAlertService',
+            {'limit': 100, 'duration': 60.0},
+        ),
+        (
+            r'quiet after an alert, by default 0\)',
+            'alerts.ThrottlingAlertService',
+            {'repeat_interval': 0.0},
+        ),
+        (
+            r"`'latest'` \(the default\)",
+            'consumer.get_consumer',
+            {'offset': 'latest', 'timeout': None},
+        ),
     ],
 )
 def test_defaults_are_as_said(says: str, where: str, what: dict[str, object]) -> None:

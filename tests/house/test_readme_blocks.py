@@ -40,7 +40,13 @@ def test_a_session_keeps_its_names_and_shows_values(document: Markdown) -> None:
 
 def test_sessions_are_processes_of_their_own(document: Markdown) -> None:
     """What one session defines, another does not know."""
-    document.run('a = 20', '<!-- session: two -->', 'a = 30', 'print("main has", a)', '<!-- expect: main has 20 -->')
+    document.run(
+        'a = 20',
+        '<!-- session: two -->',
+        'a = 30',
+        'print("main has", a)',
+        '<!-- expect: main has 20 -->',
+    )
     with pytest.raises(AssertionError, match="name 'b' is not defined"):
         document.run('b = 1', '<!-- session: two -->', 'b')
 
@@ -67,14 +73,18 @@ def test_an_endless_block_that_takes_ctrl_c_itself_is_fine(document: Markdown) -
     )
 
 
-@pytest.mark.parametrize('block', ['pass', 'import time\ntime.sleep(0.3)', 'raise KeyboardInterrupt'])
+@pytest.mark.parametrize(
+    'block', ['pass', 'import time\ntime.sleep(0.3)', 'raise KeyboardInterrupt']
+)
 def test_an_endless_block_that_ends_by_itself_fails(document: Markdown, block: str) -> None:
     """A block said to be endless fails if it ends before its Ctrl-C."""
     with pytest.raises(AssertionError, match='ended by itself'):
         document.run('<!-- interrupt after 1 s -->', block)
 
 
-def test_a_block_that_ignores_ctrl_c_fails(document: Markdown, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_that_ignores_ctrl_c_fails(
+    document: Markdown, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A loop that Ctrl-C does not leave fails, and its process is ended."""
     monkeypatch.setattr(readme_blocks, 'PATIENCE', 0.5)
     with pytest.raises(AssertionError, match='after Ctrl-C'):
@@ -106,7 +116,11 @@ def test_an_error_names_the_line_of_the_document(document: Markdown) -> None:
 
 def test_blocks_run_as_they_are_typed(document: Markdown) -> None:
     """What a prompt would not take fails: an empty line in a class ends the class there, and what is not ended does not run."""
-    document.run('class A:\n    a = 1\n    b = 2\n\nassert (A.a,\n\n    A.b) == (1, 2)\nif A.b:\n    c = 3', 'c', '<!-- expect: 3 -->')
+    document.run(
+        'class A:\n    a = 1\n    b = 2\n\nassert (A.a,\n\n    A.b) == (1, 2)\nif A.b:\n    c = 3',
+        'c',
+        '<!-- expect: 3 -->',
+    )
     with pytest.raises(AssertionError, match=r'File "sample.md", line 7(.|\n)*IndentationError'):
         document.run('class A:\n    a = 1\n\n    b = 2')
     with pytest.raises(AssertionError, match=r'SyntaxError'):
@@ -127,7 +141,14 @@ def test_invisible_blocks_run(document: Markdown) -> None:
     document.run('<!-- invisible-code-block: python\na = 1\n-->', 'assert a == 1')
 
 
-@pytest.mark.parametrize('wrong', ['<!-- interupt after 3 s -->', '<!-- session two -->', '<!-- invisible-code-block: python\na = 1'])
+@pytest.mark.parametrize(
+    'wrong',
+    [
+        '<!-- interupt after 3 s -->',
+        '<!-- session two -->',
+        '<!-- invisible-code-block: python\na = 1',
+    ],
+)
 def test_a_comment_that_says_nothing_known_is_refused(document: Markdown, wrong: str) -> None:
     """A misspelt comment is an error, so that no check is left out in silence."""
     with pytest.raises(ValueError, match=r'says nothing|not closed'):
@@ -137,7 +158,11 @@ def test_a_comment_that_says_nothing_known_is_refused(document: Markdown, wrong:
 def test_sessions_end_with_the_document(document: Markdown) -> None:
     """When a document ends, its processes end, also one that is busy."""
     with pytest.raises(AssertionError):
-        document.run('<!-- session: two; interrupt after 60 s -->', 'import time\nwhile True: time.sleep(0.01)', '1 / 0')
+        document.run(
+            '<!-- session: two; interrupt after 60 s -->',
+            'import time\nwhile True: time.sleep(0.01)',
+            '1 / 0',
+        )
     sessions = list(document.namespace['sessions'].values())  # type: ignore[attr-defined]
     began = time.monotonic()
     readme_blocks.close(document.namespace)

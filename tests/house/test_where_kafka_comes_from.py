@@ -51,7 +51,9 @@ def test_a_place_can_be_forced(monkeypatch: pytest.MonkeyPatch, place: str) -> N
 
 @pytest.mark.parametrize(('place', 'cure'), [('env', 'set it'), ('docker', 'start one')])
 @pytest.mark.parametrize('ci', [True, False])
-def test_a_forced_place_that_is_missing_fails_in_ci(monkeypatch: pytest.MonkeyPatch, place: str, cure: str, *, ci: bool) -> None:
+def test_a_forced_place_that_is_missing_fails_in_ci(
+    monkeypatch: pytest.MonkeyPatch, place: str, cure: str, *, ci: bool
+) -> None:
     """A forced place that is not there is a failure in CI, elsewhere a skip; both say what to do."""
     _engine(monkeypatch, answers=False)
     monkeypatch.setenv('CI', 'true' if ci else '')
@@ -82,4 +84,7 @@ def test_the_library_finds_the_tests_kafka(kafka: Kafka) -> None:
     """A test that asks for Kafka reaches it with no address given."""
     import settings
 
-    assert ','.join(settings.client_options('producer')['bootstrap_servers'].split(',')) == kafka.bootstrap_servers
+    assert (
+        ','.join(settings.client_options('producer')['bootstrap_servers'].split(','))
+        == kafka.bootstrap_servers
+    )

@@ -160,7 +160,10 @@ def test_members_of_a_group_share_the_work(make_topic: MakeTopic) -> None:
     for thread in threads:
         thread.start()
     deadline = time.monotonic() + 30
-    while not all(member.places for member in members) or sum(len(member.places) for member in members) != 4:
+    while (
+        not all(member.places for member in members)
+        or sum(len(member.places) for member in members) != 4
+    ):
         assert time.monotonic() < deadline, [member.places for member in members]
         time.sleep(0.05)
     expected = [f'{number}' for number in range(40)]
@@ -212,7 +215,9 @@ def test_a_service_outlives_a_broker_that_is_restarted(monkeypatch: pytest.Monke
         service.stop()
         thread.join(20)
         service.close()
-        assert sorted(int(decode(each.value)['contents']) for each in records('copies')) == list(range(200))
+        assert sorted(int(decode(each.value)['contents']) for each in records('copies')) == list(
+            range(200)
+        )
         close()
 
 

@@ -37,7 +37,9 @@ def scene(kafka: Any) -> Iterator[Callable[..., Scene]]:
 
 
 @pytest.mark.parametrize(('window', 'size'), [(ORDINARY, SMALL), *FULL_RUNS])
-def test_a_service_that_is_killed_again_and_again_alerts_exactly_once(scene: Any, window: tuple[int, float], size: dict[str, int]) -> None:
+def test_a_service_that_is_killed_again_and_again_alerts_exactly_once(
+    scene: Any, window: tuple[int, float], size: dict[str, int]
+) -> None:
     """Killed with -9 at random moments and started again, it misses nothing and repeats nothing."""
     stage = scene(window)
     chance = random.Random(9)
@@ -53,7 +55,9 @@ def test_a_service_that_is_killed_again_and_again_alerts_exactly_once(scene: Any
 
 
 @pytest.mark.parametrize(('window', 'size'), [(CROWDED, SMALL), *FULL_RUNS])
-def test_instances_that_come_and_go_alert_exactly_once(scene: Any, window: tuple[int, float], size: dict[str, int]) -> None:
+def test_instances_that_come_and_go_alert_exactly_once(
+    scene: Any, window: tuple[int, float], size: dict[str, int]
+) -> None:
     """Up to three instances share the partitions; each one that joins or leaves is a rebalance."""
     stage = scene(window)
     chance = random.Random(7)
@@ -72,7 +76,9 @@ def test_instances_that_come_and_go_alert_exactly_once(scene: Any, window: tuple
 
 
 @pytest.mark.parametrize(('window', 'size'), [(ORDINARY, SMALL), *FULL_RUNS])
-def test_a_broker_that_restarts_costs_no_alert(window: tuple[int, float], size: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broker_that_restarts_costs_no_alert(
+    window: tuple[int, float], size: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The only broker is stopped and started in mid-work; the service waits, and goes on."""
     with Broker() as kafka:
         monkeypatch.setenv('KAFKA_BOOTSTRAP_SERVERS', kafka.bootstrap_servers)
@@ -92,7 +98,9 @@ def test_a_broker_that_restarts_costs_no_alert(window: tuple[int, float], size: 
 
 
 @pytest.mark.parametrize(('window', 'size'), [(ORDINARY, SMALL), *FULL_RUNS])
-def test_services_that_slept_through_their_session_do_not_alert_twice(scene: Any, window: tuple[int, float], size: dict[str, int]) -> None:
+def test_services_that_slept_through_their_session_do_not_alert_twice(
+    scene: Any, window: tuple[int, float], size: dict[str, int]
+) -> None:
     """Stopped for longer than their session, each at whatever it is doing, they find out that another one has taken over."""
     stage = scene(window)
     rounds = size['kills'] // 4 or 1
@@ -143,5 +151,12 @@ def test_poison_goes_to_the_dead_letters_once_and_stops_nothing(scene: Any, kafk
     stage.start()
     stage.wait_until_read()
     dead = stage.read(f'{stage.alerts}.dead')
-    assert sorted(record.value for record in dead) == sorted(b'no json %d' % number for number in range(90))
-    assert {name for name, _ in dead[0].headers} >= {'dead-letter-topic', 'dead-letter-partition', 'dead-letter-offset', 'dead-letter-why'}
+    assert sorted(record.value for record in dead) == sorted(
+        b'no json %d' % number for number in range(90)
+    )
+    assert {name for name, _ in dead[0].headers} >= {
+        'dead-letter-topic',
+        'dead-letter-partition',
+        'dead-letter-offset',
+        'dead-letter-why',
+    }

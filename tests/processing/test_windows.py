@@ -15,7 +15,8 @@ from processing.windows import METADATA_BYTES, Partition, Throttle, WordFilter
 def by_counting(messages: list[tuple[str, float]], limit: int, duration: float) -> list[bool]:
     """The throttle's rule, said the slow way."""
     return [
-        sum(1 for sender, sent in messages[: place + 1] if sender == who and sent > now - duration) > limit
+        sum(1 for sender, sent in messages[: place + 1] if sender == who and sent > now - duration)
+        > limit
         for place, (who, now) in enumerate(messages)
     ]
 
@@ -31,7 +32,9 @@ def test_the_throttle_decides_as_counting_does(limit: int, duration: float) -> N
             now += chance.choice([0.0, 0.1, 1.0, 5.0, 30.0])
             messages.append((chance.choice('abc'), now))
         throttle = Throttle(limit, duration)
-        assert [throttle.over(who, now) for who, now in messages] == by_counting(messages, limit, duration)
+        assert [throttle.over(who, now) for who, now in messages] == by_counting(
+            messages, limit, duration
+        )
 
 
 def test_the_window_is_open_at_its_far_end() -> None:
@@ -43,7 +46,9 @@ def test_the_window_is_open_at_its_far_end() -> None:
 def test_quiet_after_an_alert() -> None:
     """repeat_interval is the least time between two alerts about one sender."""
     throttle = Throttle(1, 60.0, repeat_interval=10.0)
-    assert [throttle.over('red', float(now)) for now in range(24)] == [False, True] + ([False] * 9 + [True]) * 2 + [False, False]
+    assert [throttle.over('red', float(now)) for now in range(24)] == [False, True] + (
+        [False] * 9 + [True]
+    ) * 2 + [False, False]
 
 
 def test_idle_senders_are_forgotten() -> None:
@@ -73,9 +78,16 @@ print((full - before) / 1e6, (resident() - full) / 1e6)
 """
     if not sys.platform.startswith('linux'):
         pytest.skip('resident memory is read from /proc, which Linux alone has')
-    each, more = map(float, subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, check=True).stdout.split())
+    each, more = map(
+        float,
+        subprocess.run(
+            [sys.executable, '-c', program], capture_output=True, text=True, check=True
+        ).stdout.split(),
+    )
     assert each <= 300, f'{each:.0f} bytes a sender'
-    assert more <= 60, f'{more:.0f} bytes a sender for a second million, although the first one had been idle'
+    assert more <= 60, (
+        f'{more:.0f} bytes a sender for a second million, although the first one had been idle'
+    )
 
 
 @pytest.mark.parametrize(
@@ -102,7 +114,9 @@ def test_no_words_find_nothing() -> None:
     assert WordFilter([]).find('damn') == []
 
 
-@pytest.mark.parametrize('text', ['a' * 50_000, 'd.' * 25_000, 'da' * 25_000, '4' * 50_000, 'damn ' * 200_000])
+@pytest.mark.parametrize(
+    'text', ['a' * 50_000, 'd.' * 25_000, 'da' * 25_000, '4' * 50_000, 'damn ' * 200_000]
+)
 @pytest.mark.timeout(10)
 def test_a_hostile_text_takes_no_time(text: str) -> None:
     """No text makes the search explode."""
@@ -121,7 +135,11 @@ def test_a_commit_tells_where_to_replay_from() -> None:
     start = other.restore(metadata, 100)
     assert 85 <= start <= 90
     other.end_replay()
-    assert (other.now, other.replay_until, other.state.carried) == (1099.0, 100, partition.state.carried)
+    assert (other.now, other.replay_until, other.state.carried) == (
+        1099.0,
+        100,
+        partition.state.carried,
+    )
 
 
 def test_what_is_replayed_keeps_its_time() -> None:
@@ -134,7 +152,12 @@ def test_what_is_replayed_keeps_its_time() -> None:
     start = other.restore(partition.as_metadata(1000), 1000)
     assert 300 <= start <= 400
     replayed = [SimpleNamespace(offset=offset) for offset in range(start, 1100)]
-    walls = [wall for part in (replayed[:250], replayed[250:]) for some, wall in other.as_then(part) for _ in some]
+    walls = [
+        wall
+        for part in (replayed[:250], replayed[250:])
+        for some, wall in other.as_then(part)
+        for _ in some
+    ]
     assert len(walls) == 1000 - start
     assert all(now <= wall <= now + 1.2 for now, wall in zip(seen[start:], walls, strict=True))
 

@@ -75,7 +75,11 @@ def test_a_taken_port_is_told_in_a_sentence(open_room: Callable[..., Any]) -> No
     """When the port is taken, one line says so and what to type instead."""
     port, _ = open_room()
     again = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-m', 'room', '--port', str(port)], cwd=ROOT, capture_output=True, text=True, timeout=30
+        [sys.executable, '-W', 'ignore', '-m', 'room', '--port', str(port)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
     assert again.returncode == 1
     assert f'--port {port + 1}' in again.stderr
@@ -83,7 +87,9 @@ def test_a_taken_port_is_told_in_a_sentence(open_room: Callable[..., Any]) -> No
 
 
 @pytest.mark.parametrize('port', ['99999', '0', '-1', 'http'])
-def test_what_is_no_port_is_told_in_a_sentence(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_port_is_told_in_a_sentence(
+    port: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A port that cannot be is refused with what to type instead."""
     with pytest.raises(SystemExit):
         command_line.main([f'--port={port}'])
@@ -91,7 +97,9 @@ def test_what_is_no_port_is_told_in_a_sentence(port: str, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize('host', ['::1', '::'])
-def test_a_room_opens_by_an_address_of_the_new_kind(host: str, open_room: Callable[..., Any]) -> None:
+def test_a_room_opens_by_an_address_of_the_new_kind(
+    host: str, open_room: Callable[..., Any]
+) -> None:
     """IPv6 addresses work, and stand in brackets in the link."""
     if not socket.has_ipv6:
         pytest.skip('this machine knows no IPv6: run it on one that does')
@@ -115,7 +123,13 @@ def test_a_room_without_kafka_opens_and_ends(open_room: Callable[..., Any]) -> N
 @pytest.mark.parametrize('how', [signal.SIGTERM, signal.SIGKILL])
 def test_what_the_room_started_ends_with_it(how: signal.Signals) -> None:
     """When the room is killed, its helpers end too: at once, or within seconds if they do not listen to Ctrl-C."""
-    room = subprocess.Popen([sys.executable, '-c', HOLD], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    room = subprocess.Popen(
+        [sys.executable, '-c', HOLD],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     try:
         assert room.stdout
         pids = [int(pid) for pid in room.stdout.readline().split()]
@@ -151,9 +165,14 @@ def test_a_phone_comes_in_by_the_code_and_a_restart_is_found(
         phone.sees(link, '.link')
         phone.turn_to('Teach')
         phone.sees('Start', '.teach')
-        assert phone.js('return [...document.querySelectorAll(".teach")].every(e => !e.disabled)'), 'the teacher may, by that link too'
+        assert phone.js(
+            'return [...document.querySelectorAll(".teach")].every(e => !e.disabled)'
+        ), 'the teacher may, by that link too'
         cookie = get(port, '/?pass=tame%20otters%207')[1]['Set-Cookie'].split(';')[0]
-        assert "Only at the teacher's machine" in get(port, '/', Cookie=cookie, X_Forwarded_For='198.51.100.7')[2]
+        assert (
+            "Only at the teacher's machine"
+            in get(port, '/', Cookie=cookie, X_Forwarded_For='198.51.100.7')[2]
+        )
         process.kill()
         process.wait()
         phone.js('window.before = true')
@@ -186,7 +205,10 @@ def test_pass_phrases_are_not_guessed() -> None:
     assert all(re.fullmatch(r'([a-z]+-){4}\d{4}', phrase) for phrase in phrases)
 
 
-@pytest.mark.parametrize(('address', 'local'), [('127.0.0.1', True), ('::1', True), ('localhost', True), ('192.0.2.1', False), ('', False)])
+@pytest.mark.parametrize(
+    ('address', 'local'),
+    [('127.0.0.1', True), ('::1', True), ('localhost', True), ('192.0.2.1', False), ('', False)],
+)
 def test_the_own_machine_is_known(address: str, local: bool) -> None:
     """Loopback addresses are this machine, others and none are not, unless it is the very address that was reached."""
     assert is_local(address) is local

@@ -27,7 +27,9 @@ MakeTopic = Callable[..., str]
 @pytest.fixture
 def topics(make_topic: MakeTopic) -> tuple[str, str]:
     """Where people talk, in two partitions, and where services report."""
-    return make_topic(partitions=2, **{'message.timestamp.after.max.ms': str(2**63 - 1)}), make_topic()
+    return make_topic(
+        partitions=2, **{'message.timestamp.after.max.ms': str(2**63 - 1)}
+    ), make_topic()
 
 
 @pytest.fixture
@@ -41,21 +43,36 @@ def feed(topics: tuple[str, str]) -> Iterator[Feed]:
 
 
 def _say(topic: str, contents: str, sender: str = 'red', **more: Any) -> Any:
-    return send_msg(topic, {'sender': sender, 'contents': contents}, block=True, **more).get(timeout=5)
+    return send_msg(topic, {'sender': sender, 'contents': contents}, block=True, **more).get(
+        timeout=5
+    )
 
 
 def _alert(topic: str, sender: str, contents: str, **more: Any) -> None:
     by = {'sender': sender, 'contents': contents}
-    send_msg(topic, {'alert_type': 'loud', 'alert_message': 'too loud', 'triggered_by': by}, block=True, **more)
+    send_msg(
+        topic,
+        {'alert_type': 'loud', 'alert_message': 'too loud', 'triggered_by': by},
+        block=True,
+        **more,
+    )
 
 
 def test_an_alert_marks_its_message_whichever_comes_first(feed: Feed) -> None:
     """A message is marked by the alert that names its place, or its words; the alert may be here before it."""
     place = _say(feed.topic, 'hello')
     _say(feed.topic, 'hello')
-    _alert(feed.alert_topic, 'red', 'hello', headers=[('triggered-by', f'{place.topic}/{place.partition}/{place.offset}'.encode())])
+    _alert(
+        feed.alert_topic,
+        'red',
+        'hello',
+        headers=[('triggered-by', f'{place.topic}/{place.partition}/{place.offset}'.encode())],
+    )
     eventually(lambda: feed.marks_since(0)[1] == 1)
-    assert [(each.offset, each.mark) for each in feed.since(0)[0]] == [(place.offset, 'loud'), (place.offset + 1, '')]
+    assert [(each.offset, each.mark) for each in feed.since(0)[0]] == [
+        (place.offset, 'loud'),
+        (place.offset + 1, ''),
+    ]
     _alert(feed.alert_topic, 'blue', 'early')
     eventually(lambda: feed.alert_total == 2)
     assert feed.marks_since(0)[1] == 1
@@ -70,12 +87,22 @@ def test_what_cannot_be_read_is_there_with_why(feed: Feed) -> None:
     producer.send(feed.topic, b'\xff\x00', b'\xfe', partition=0).get(timeout=5)
     producer.send(feed.topic, None, b'key', partition=0).get(timeout=5)
     producer.send(feed.topic, b'{"some":"dict"}', partition=0).get(timeout=5)
-    producer.send(feed.topic, b'{"sender":"x","contents":"\\u202e\\u001b[2J"}', partition=0, timestamp_ms=2**62).get(timeout=5)
+    producer.send(
+        feed.topic,
+        b'{"sender":"x","contents":"\\u202e\\u001b[2J"}',
+        partition=0,
+        timestamp_ms=2**62,
+    ).get(timeout=5)
     _alert(feed.alert_topic, 'x', 'y', headers=[('triggered-by', b'a/' + b'9' * 5000 + b'/1')])
     _say(feed.topic, 'still here')
     eventually(lambda: feed.total == 5 and feed.alert_total == 1)
     shown = feed.since(0)[0]
-    assert [bool(each.why) for each in shown if each.contents != 'still here'] == [True, True, True, False]
+    assert [bool(each.why) for each in shown if each.contents != 'still here'] == [
+        True,
+        True,
+        True,
+        False,
+    ]
     assert next(each for each in shown if each.sender == 'x').contents == r'\u202e\x1b[2J'
     time.localtime(max(each.time for each in shown))
 
@@ -96,17 +123,28 @@ def test_partitions_that_appear_later_are_read(feed: Feed) -> None:
     """When a topic grows, the feed reads its new partitions, from their beginning."""
     with contextlib.closing(KafkaAdminClient(**settings.client_options('admin'))) as admin:
         admin.create_partitions({feed.topic: 3})
-    eventually(lambda: len(get_producer().partitions_for(feed.topic)) == 3 or get_producer()._metadata.request_update() is None)
-    get_producer().send(feed.topic, b'{"sender":"a","contents":"in the new one"}', partition=2).get(timeout=10)
+    eventually(
+        lambda: (
+            len(get_producer().partitions_for(feed.topic)) == 3
+            or get_producer()._metadata.request_update() is None
+        )
+    )
+    get_producer().send(feed.topic, b'{"sender":"a","contents":"in the new one"}', partition=2).get(
+        timeout=10
+    )
     eventually(lambda: any(each.contents == 'in the new one' for each in feed.since(0)[0]))
 
 
-def test_the_watch_tells_lag_and_members(kafka: Kafka, topics: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_watch_tells_lag_and_members(
+    kafka: Kafka, topics: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The watch shows ends, what a group has committed, its lag, and that it has lost its member; the room's topics come first."""
     monkeypatch.setattr(cluster, 'ROWS', 3)
     topic, group = topics[0], f'{topics[0]}-group'
     with contextlib.closing(KafkaAdminClient(**settings.client_options('admin'))) as admin:
-        admin.create_topics({f'before-{number}-{topic}': {'num_partitions': 2} for number in range(3)})
+        admin.create_topics(
+            {f'before-{number}-{topic}': {'num_partitions': 2} for number in range(3)}
+        )
     watch = Watch(topic)
     watch.start()
     try:
@@ -115,11 +153,23 @@ def test_the_watch_tells_lag_and_members(kafka: Kafka, topics: tuple[str, str], 
                 _say(topic, 'hello')
             next(consumer)
             consumer.commit()
-            rows = eventually(lambda: [row for row in watch.snapshot.groups if row['group'] == group and row['committed'] == 1])
+            rows = eventually(
+                lambda: [
+                    row
+                    for row in watch.snapshot.groups
+                    if row['group'] == group and row['committed'] == 1
+                ]
+            )
             assert (rows[0]['end'], rows[0]['lag'], rows[0]['state']) == (3, 2, 'Stable')
             assert rows[0]['member'].startswith('kafka-python')
             here = (topic, rows[0]['partition'])
-            ends = eventually(lambda: [row['end'] for row in watch.snapshot.topics if (row['topic'], row['partition']) == here])
+            ends = eventually(
+                lambda: [
+                    row['end']
+                    for row in watch.snapshot.topics
+                    if (row['topic'], row['partition']) == here
+                ]
+            )
             assert ends == [3]
         eventually(lambda: any(text == f'{group}: nobody left' for _, text in watch.rebalances))
     finally:
@@ -130,7 +180,11 @@ def test_one_record_is_fetched_as_it_stands(topic: str) -> None:
     """A record is fetched with its bytes, key and headers; what is not there is told with what is."""
     _say(topic, 'hello', headers=[('trace', b'\x00')])
     told = dict(describe(look(topic, 0, 0)))
-    assert (told['key'], told['headers'], told['read as']) == ("b'red'", r"trace: b'\x00'", 'red said: hello')
+    assert (told['key'], told['headers'], told['read as']) == (
+        "b'red'",
+        r"trace: b'\x00'",
+        'red said: hello',
+    )
     assert told['bytes'].splitlines()[1].startswith('0000  7b 22 73 65')
     with pytest.raises(AccessError, match='holds 0 to 0'):
         look(topic, 0, 7)

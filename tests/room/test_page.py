@@ -60,18 +60,38 @@ def test_markup_stays_text(two: tuple[Browser, Browser]) -> None:
     one, _ = two
     one.say('<b>bold</b>')
     one.sees('<b>bold</b>')
-    nasty = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>{{1+1}}\x1b[31m\u202e'
-    sent = send_msg(TALK, {'sender': f'eve{nasty}'[:70], 'contents': nasty}, key=nasty, headers=[(nasty, nasty.encode())], block=True)
-    send_msg(ALERTS, {'alert_type': nasty, 'alert_message': nasty, 'triggered_by': {'sender': nasty, 'contents': nasty}}, block=True)
+    nasty = (
+        '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>{{1+1}}\x1b[31m\u202e'
+    )
+    sent = send_msg(
+        TALK,
+        {'sender': f'eve{nasty}'[:70], 'contents': nasty},
+        key=nasty,
+        headers=[(nasty, nasty.encode())],
+        block=True,
+    )
+    send_msg(
+        ALERTS,
+        {
+            'alert_type': nasty,
+            'alert_message': nasty,
+            'triggered_by': {'sender': nasty, 'contents': nasty},
+        },
+        block=True,
+    )
     shown = '<script>window.pwned=1</script>{{1+1}}\\x1b[31m\\u202e'
     one.sees(shown)
     one.sees(shown, '.alert')
     one.sees('<img src=x', '.topics')
     place = sent.get(timeout=5)
-    one.js('[...document.querySelectorAll(".bubble")].find(e => e.textContent.includes("{{1+1}}")).click()')
+    one.js(
+        '[...document.querySelectorAll(".bubble")].find(e => e.textContent.includes("{{1+1}}")).click()'
+    )
     one.sees(str(place.offset), '.pair-offset')
     one.sees('<img src=x', '.pair-headers')
-    assert one.js('return window.pwned === undefined && !document.querySelector("img[src=x], .chat b, .chat script")')
+    assert one.js(
+        'return window.pwned === undefined && !document.querySelector("img[src=x], .chat b, .chat script")'
+    )
     one.click('.glass button')
 
 
@@ -82,7 +102,10 @@ def test_one_message_is_looked_at(two: tuple[Browser, Browser]) -> None:
     one.sees('malformed')
     one.js('[...document.querySelectorAll(".bubble.malformed")].at(-1).click()')
     one.sees('ff 7b 22 68 61 6c 66', '.pair-bytes')
-    found = {name: one.texts(f'.pair-{name}')[0] for name in ('topic', 'partition', 'offset', 'key', 'headers', 'read-as')}
+    found = {
+        name: one.texts(f'.pair-{name}')[0]
+        for name in ('topic', 'partition', 'offset', 'key', 'headers', 'read-as')
+    }
     assert found['topic'] == TALK
     assert (found['partition'], found['offset']) == (str(sent.partition), str(sent.offset))
     assert found['key'] == "b'key-7'"
@@ -91,7 +114,9 @@ def test_one_message_is_looked_at(two: tuple[Browser, Browser]) -> None:
     one.click('.glass button')
 
 
-def test_the_last_messages_are_there_on_opening_and_all_on_demand(two: tuple[Browser, Browser]) -> None:
+def test_the_last_messages_are_there_on_opening_and_all_on_demand(
+    two: tuple[Browser, Browser],
+) -> None:
     """A browser that comes late sees the last 200 messages; those before them it can have read again, from the first."""
     _, other = two
     for number in range(450):
@@ -123,7 +148,9 @@ def test_who_is_too_quick_is_told(two: tuple[Browser, Browser]) -> None:
         one.say(f'quick {number}')
     one.sees('Slowly', '.q-notification')
     assert 'quick' in one.js('return document.querySelector(".text input").value')
-    one.js('document.querySelector(".text input").value = ""; document.querySelector(".text input").dispatchEvent(new Event("input"))')
+    one.js(
+        'document.querySelector(".text input").value = ""; document.querySelector(".text input").dispatchEvent(new Event("input"))'
+    )
     assert sum('quick' in each for each in other.texts('.bubble')) <= 5
 
 
@@ -147,8 +174,15 @@ def test_a_rebalance_is_seen_within_two_seconds(two: tuple[Browser, Browser]) ->
                 began = time.monotonic()
                 eventually(lambda: one.texts('.rebalances')[0].split('\n')[0].count(' reads ') == 2)
                 assert time.monotonic() - began < 2.0
-                assert len({each for each in one.texts('.groups td:nth-child(3)') if '#' in each}) == 2
-            eventually(lambda: 'readers' in (last := one.texts('.rebalances')[0].split('\n')[0]) and last.count(' reads ') == 1)
+                assert (
+                    len({each for each in one.texts('.groups td:nth-child(3)') if '#' in each}) == 2
+                )
+            eventually(
+                lambda: (
+                    'readers' in (last := one.texts('.rebalances')[0].split('\n')[0])
+                    and last.count(' reads ') == 1
+                )
+            )
         finally:
             ending.set()
             thread.join()
@@ -159,13 +193,19 @@ def test_what_the_teacher_starts_is_seen_and_stops(two: tuple[Browser, Browser])
     one, other = two
     one.turn_to('Teach')
     eventually(lambda: len(one.texts('.teach')) == 4)
-    assert any('NonsenseSimulator(' in each and '.simulate()' in each for each in one.texts('.facts .code'))
+    assert any(
+        'NonsenseSimulator(' in each and '.simulate()' in each for each in one.texts('.facts .code')
+    )
     for button in (0, 2, 1):
         one.click('.teach', button)
     other.sees('throttled: spammer', '.alert')
     other.sees('throttled', '.bubble.marked')
     other.sees('spammer', '.bubble.marked')
-    pids = [int(found[1]) for text in one.texts('.facts .dim') if (found := re.search(r'process (\d+)', text))]
+    pids = [
+        int(found[1])
+        for text in one.texts('.facts .dim')
+        if (found := re.search(r'process (\d+)', text))
+    ]
     assert len(pids) == 3
     one.click('.teach', 1)
     one.turn_to('The log')
@@ -198,19 +238,27 @@ def test_a_phone_is_wide_enough(two: tuple[Browser, Browser]) -> None:
         phone.say('hello from the train')
         phone.sees('hello from the train')
         assert phone.js('return document.documentElement.scrollWidth') <= 390
-        assert 0 < phone.js('return document.querySelector(".send").getBoundingClientRect().bottom') <= 844
+        assert (
+            0
+            < phone.js('return document.querySelector(".send").getBoundingClientRect().bottom')
+            <= 844
+        )
         phone.picture('room-phone.png')
     finally:
         phone.driver.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
 
 
-def test_two_thousand_messages_a_second_are_counted_and_a_sample_is_drawn(two: tuple[Browser, Browser]) -> None:
+def test_two_thousand_messages_a_second_are_counted_and_a_sample_is_drawn(
+    two: tuple[Browser, Browser],
+) -> None:
     """Under load nothing is lost from the count, the newest bubble is hardly older than a second, and the page does not grow."""
     one, _ = two
     eventually(lambda: _counted(one) == _sent())  # what was sent before is counted too
     began, lateness = time.monotonic(), []
     for number in range(10_000):
-        send_msg(TALK, {'sender': f'crowd {number % 20}', 'contents': f'{time.time():.3f} {number}'})
+        send_msg(
+            TALK, {'sender': f'crowd {number % 20}', 'contents': f'{time.time():.3f} {number}'}
+        )
         if number % 100 == 99:
             time.sleep(max(0.0, began + (number + 1) / 2000 - time.monotonic()))
         if number % 1000 == 999 and number > 2000:
@@ -226,7 +274,9 @@ def test_two_thousand_messages_a_second_are_counted_and_a_sample_is_drawn(two: t
 
 def _sent() -> int:
     with contextlib.closing(get_consumer(TALK)) as consumer:
-        return sum(consumer.end_offsets([TopicPartition(TALK, number) for number in range(3)]).values())
+        return sum(
+            consumer.end_offsets([TopicPartition(TALK, number) for number in range(3)]).values()
+        )
 
 
 def _counted(browser: Browser) -> int:

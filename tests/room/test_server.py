@@ -41,9 +41,16 @@ def test_pages_that_nobody_looks_at_are_given_up(open_room: OpenRoom) -> None:
 
 @pytest.mark.parametrize(
     ('mode', 'dest', 'status'),
-    [('no-cors', 'empty', 403), ('navigate', 'iframe', 403), ('cors', 'script', 403), ('navigate', 'document', 200)],
+    [
+        ('no-cors', 'empty', 403),
+        ('navigate', 'iframe', 403),
+        ('cors', 'script', 403),
+        ('navigate', 'document', 200),
+    ],
 )
-def test_other_web_sites_can_only_link(mode: str, dest: str, status: int, open_room: OpenRoom) -> None:
+def test_other_web_sites_can_only_link(
+    mode: str, dest: str, status: int, open_room: OpenRoom
+) -> None:
     """What another site asks for is refused, a link from it is not; and the room is never shown in a frame."""
     port, _ = open_room()
     asked = get(port, '/', Sec_Fetch_Site='cross-site', Sec_Fetch_Mode=mode, Sec_Fetch_Dest=dest)
@@ -52,7 +59,9 @@ def test_other_web_sites_can_only_link(mode: str, dest: str, status: int, open_r
 
 
 @pytest.mark.browser
-def test_a_web_site_open_in_the_browser_cannot_fill_the_room(open_room: OpenRoom, tmp_path: Path) -> None:
+def test_a_web_site_open_in_the_browser_cannot_fill_the_room(
+    open_room: OpenRoom, tmp_path: Path
+) -> None:
     """A page of somebody else's may ask as often as it likes: it opens nothing, and its link to the room works."""
     needs_chromium()
     port, _ = open_room(before='server.MOST_PAGES = 30')
@@ -60,7 +69,9 @@ def test_a_web_site_open_in_the_browser_cannot_fill_the_room(open_room: OpenRoom
     try:
         browser.driver.get(f'http://localhost:{port}/nothing')  # another name is another site
         ask = 'const done = arguments[1]; Promise.all([...Array(40)].map(() => fetch(arguments[0], {mode: "no-cors"}).then(r => r.type)))'
-        kinds = browser.driver.execute_async_script(f'{ask}.then(done, e => done(String(e)))', f'http://127.0.0.1:{port}/')
+        kinds = browser.driver.execute_async_script(
+            f'{ask}.then(done, e => done(String(e)))', f'http://127.0.0.1:{port}/'
+        )
         assert kinds == ['opaque'] * 40, 'the browser itself kept it from asking'
         browser.js('location = arguments[0]', f'http://127.0.0.1:{port}/')
         browser.sees('Kafka is lost', '.state')

@@ -27,12 +27,17 @@ MakeTopic = Callable[..., str]
 def kept(path: Path) -> list[tuple[Any, ...]]:
     """What an archive holds, in the order of partition and offset."""
     with closing(sqlite3.connect(path)) as db:
-        return db.execute('SELECT partition, offset, time, sender, contents FROM messages ORDER BY 1, 2').fetchall()
+        return db.execute(
+            'SELECT partition, offset, time, sender, contents FROM messages ORDER BY 1, 2'
+        ).fetchall()
 
 
 def in_the_log(topic: str) -> list[tuple[Any, ...]]:
     """What an archive of a topic has to hold."""
-    return [(each.partition, each.offset, each.timestamp / 1000, *decode(each.value).values()) for each in records(topic)]
+    return [
+        (each.partition, each.offset, each.timestamp / 1000, *decode(each.value).values())
+        for each in records(topic)
+    ]
 
 
 def matches(path: Path, word: str) -> Counter[tuple[str, str]]:
@@ -53,7 +58,9 @@ def test_an_archive_holds_the_log(make_topic: MakeTopic, tmp_path: Path) -> None
     assert Archive(topic, path, group_id='archive').run(timeout=1.0) == COUNT
     assert kept(path) == in_the_log(topic)
     with closing(sqlite3.connect(path)) as db:
-        assert db.execute('SELECT count(*) FROM words_docsize').fetchone() == (COUNT,)  # the index has not doubled either
+        assert db.execute('SELECT count(*) FROM words_docsize').fetchone() == (
+            COUNT,
+        )  # the index has not doubled either
     assert Counter(row[3:] for row in kept(path)) == Counter(said())
     for word in ('grub', 'wireless'):
         spoken = [each for each in said() if word in re.split(r'[^a-z0-9]+', each[1].lower())]
@@ -95,15 +102,21 @@ with Fragile(topic, path, group_id=group or None) as archive:
 
 
 @needs_chatlogs
-def test_an_archive_that_was_killed_goes_on(topic: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_that_was_killed_goes_on(
+    topic: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Killed with -9 between its file and Kafka's commit, and again amid a transaction, it ends up equal to the log."""
-    monkeypatch.setenv('KAFKA_SESSION_TIMEOUT_MS', '6000')  # the least that Kafka allows: so long the one that was killed is missed
+    monkeypatch.setenv(
+        'KAFKA_SESSION_TIMEOUT_MS', '6000'
+    )  # the least that Kafka allows: so long the one that was killed is missed
     path = tmp_path / 'chat.db'
     replay(topic)
     log = in_the_log(topic)
     for group, mark, turns, count in [('archive', 'written', 3, 1500), ('', 'half', 2, 2000)]:
         command = [sys.executable, '-c', ARCHIVE, topic, str(path), group, mark]
-        with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as process:
             assert process.stdin
             assert process.stdout
             for turn in range(turns):
@@ -119,7 +132,9 @@ def test_an_archive_that_was_killed_goes_on(topic: str, tmp_path: Path, monkeypa
     assert committed(topic, 'archive') == COUNT
 
 
-def test_an_archive_refuses_another_topic_of_the_same_name(topic: str, say: Say, tmp_path: Path) -> None:
+def test_an_archive_refuses_another_topic_of_the_same_name(
+    topic: str, say: Say, tmp_path: Path
+) -> None:
     """A file that knows more records than the topic has belongs to one that was deleted: the error says what to do."""
     say('red', 'hello')
     archive = Archive(topic, tmp_path / 'chat.db')

@@ -61,7 +61,9 @@ def below(cell: Any) -> str:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings('ignore::DeprecationWarning:zmq')
-def test_a_notebook_of_the_walkthrough(topic: str, make_topic: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_notebook_of_the_walkthrough(
+    topic: str, make_topic: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Cells send, read and are interrupted; the next one goes on; what was sent last is not lost when the kernel is shut down."""
     monkeypatch.setenv('IPYTHONDIR', str(tmp_path / 'ipython'))
     mark = tmp_path / 'left'
@@ -70,7 +72,9 @@ topic, alerts = {topic!r}, {make_topic()!r}
 atexit.register(pathlib.Path({str(mark)!r}).touch)
 os.getpid()"""
     cells = [v4.new_code_cell(first, metadata={'ends_after': None})]
-    cells += [v4.new_code_cell(source, metadata={'ends_after': seconds}) for source, seconds, _ in CELLS]
+    cells += [
+        v4.new_code_cell(source, metadata={'ends_after': seconds}) for source, seconds, _ in CELLS
+    ]
     client = NotebookClient(
         v4.new_notebook(cells=cells),
         timeout_func=lambda cell: cell.metadata['ends_after'] or PATIENCE,

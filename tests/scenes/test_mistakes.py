@@ -17,10 +17,20 @@ import pytest
 
 import consumer
 import producer
-from errors import AccessError, ChatError, ClosedError, DeliveryError, MessageError, SettingsError, UnreachableError
+from errors import (
+    AccessError,
+    ChatError,
+    ClosedError,
+    DeliveryError,
+    MessageError,
+    SettingsError,
+    UnreachableError,
+)
 from tests.support.rig import Rig, Settings, at, free_port
 
-pytestmark = pytest.mark.filterwarnings('ignore:unclosed:ResourceWarning')  # kafka-python's own, after a broker was killed
+pytestmark = pytest.mark.filterwarnings(
+    'ignore:unclosed:ResourceWarning'
+)  # kafka-python's own, after a broker was killed
 
 WORDS = {'sender': 'red', 'contents': 'hello'}
 SECRET = 'sesame-Äffchen-42'
@@ -39,7 +49,9 @@ def rig(whole_rig: Rig) -> Iterator[Rig]:
     yield whole_rig
     while whole_rig.repairs:
         whole_rig.repairs.pop()()
-    with warnings.catch_warnings():  # kafka-python leaves sockets that found nobody to the collector
+    with (
+        warnings.catch_warnings()
+    ):  # kafka-python leaves sockets that found nobody to the collector
         warnings.simplefilter('ignore', ResourceWarning)
         producer.close(timeout=0.1)
         gc.collect()
@@ -47,19 +59,26 @@ def rig(whole_rig: Rig) -> Iterator[Rig]:
 
 def door(rig: Rig, name: str, user: str = 'teacher', **changed: str) -> Settings:
     """The settings for a door of the secure broker, some of them changed, those that are '' left out."""
-    values = rig.secure.env(name, user) | {f'KAFKA_{option}': value for option, value in changed.items()}
+    values = rig.secure.env(name, user) | {
+        f'KAFKA_{option}': value for option, value in changed.items()
+    }
     return {name: value for name, value in values.items() if value}
 
 
 def only_address(rig: Rig, name: str, **more: str) -> Settings:
     """The address of a door alone."""
-    return {'KAFKA_BOOTSTRAP_SERVERS': rig.secure.env(name)['KAFKA_BOOTSTRAP_SERVERS']} | {f'KAFKA_{k}': v for k, v in more.items()}
+    return {'KAFKA_BOOTSTRAP_SERVERS': rig.secure.env(name)['KAFKA_BOOTSTRAP_SERVERS']} | {
+        f'KAFKA_{k}': v for k, v in more.items()
+    }
 
 
 def stranger(rig: Rig) -> Settings:
     """A client's certificate from an authority that the broker does not know."""
     leaf = rig.strange_ca.issue_cert('red@workshop.example')
-    certificate, key = leaf.cert_chain_pems[0].bytes().decode(), leaf.private_key_pem.bytes().decode()
+    certificate, key = (
+        leaf.cert_chain_pems[0].bytes().decode(),
+        leaf.private_key_pem.bytes().decode(),
+    )
     return door(rig, 'mtls', SSL_CERTFILE=certificate, SSL_KEYFILE=key)
 
 
@@ -128,13 +147,29 @@ def visitor(rig: Rig) -> Settings:
 
 PLAIN_TLS = 'KAFKA_SECURITY_PROTOCOL is PLAINTEXT. Set it to SSL or SASL_SSL'
 MISTAKES = {
-    'misspelt option': Mistake(lambda r: at(9092, SASL_MECHANISMS='PLAIN'), SettingsError, ('Did you mean KAFKA_SASL_MECHANISM',)),
-    'address with http://': Mistake(lambda r: at(9092, 'http://a'), SettingsError, ('http://a:9092', 'Write host:port')),
-    'password, but PLAINTEXT': Mistake(
-        lambda r: door(r, 'sasl-plaintext', SECURITY_PROTOCOL='PLAINTEXT'), SettingsError, ('Set KAFKA_SECURITY',)
+    'misspelt option': Mistake(
+        lambda r: at(9092, SASL_MECHANISMS='PLAIN'),
+        SettingsError,
+        ('Did you mean KAFKA_SASL_MECHANISM',),
     ),
-    'CA file not there': Mistake(lambda r: door(r, 'tls', SSL_CAFILE='no.pem'), SettingsError, ("SSL_CAFILE='no.pem'", 'Correct the path')),
-    'half of a login': Mistake(lambda r: door(r, 'plain', SASL_PLAIN_USERNAME=''), SettingsError, ('needs KAFKA_SASL_PLAIN_USERNAME',)),
+    'address with http://': Mistake(
+        lambda r: at(9092, 'http://a'), SettingsError, ('http://a:9092', 'Write host:port')
+    ),
+    'password, but PLAINTEXT': Mistake(
+        lambda r: door(r, 'sasl-plaintext', SECURITY_PROTOCOL='PLAINTEXT'),
+        SettingsError,
+        ('Set KAFKA_SECURITY',),
+    ),
+    'CA file not there': Mistake(
+        lambda r: door(r, 'tls', SSL_CAFILE='no.pem'),
+        SettingsError,
+        ("SSL_CAFILE='no.pem'", 'Correct the path'),
+    ),
+    'half of a login': Mistake(
+        lambda r: door(r, 'plain', SASL_PLAIN_USERNAME=''),
+        SettingsError,
+        ('needs KAFKA_SASL_PLAIN_USERNAME',),
+    ),
     'options that do not fit': Mistake(
         lambda r: here(r) | {'KAFKA_ACKS': '1', 'KAFKA_ENABLE_IDEMPOTENCE': 'true'},
         SettingsError,
@@ -142,55 +177,140 @@ MISTAKES = {
         send_there,
     ),
     'compression not installed': Mistake(
-        lambda r: here(r) | {'KAFKA_COMPRESSION_TYPE': 'snappy'}, SettingsError, ('snappy', 'remove'), send_there
+        lambda r: here(r) | {'KAFKA_COMPRESSION_TYPE': 'snappy'},
+        SettingsError,
+        ('snappy', 'remove'),
+        send_there,
     ),
-    'nothing listens': Mistake(lambda r: at(free_port()), UnreachableError, ('refused', 'python -m broker')),
-    'unknown host': Mistake(lambda r: at(9092, 'kafka.invalid'), UnreachableError, ('unknown host', 'Correct KAFKA_BOOTSTRAP_SERVERS')),
-    'a web server': Mistake(lambda r: r.server(b'HTTP/1.1 400 Bad'), UnreachableError, ('is a web server', 'Correct the port')),
-    'another server': Mistake(lambda r: r.server(b'220 smtp ready\r\n'), UnreachableError, ("b'220 smtp", 'Correct the port')),
-    'hangs up at once': Mistake(lambda r: r.server(b''), UnreachableError, ('hangs up at once', 'Correct the port')),
-    'says nothing': Mistake(lambda r: r.server(None), UnreachableError, ('says nothing', 'correct KAFKA_BOOTSTRAP_SERVERS')),
-    'TLS to a plain port': Mistake(lambda r: here(r) | {'KAFKA_SECURITY_PROTOCOL': 'SSL'}, UnreachableError, ('no TLS', 'PLAINTEXT')),
-    'plain to a TLS port': Mistake(lambda r: only_address(r, 'tls'), UnreachableError, ('wants TLS', PLAIN_TLS)),
-    'no CA': Mistake(lambda r: door(r, 'tls', SSL_CAFILE=''), UnreachableError, ('not trusted', 'Set KAFKA_SSL_CAFILE')),
+    'nothing listens': Mistake(
+        lambda r: at(free_port()), UnreachableError, ('refused', 'python -m broker')
+    ),
+    'unknown host': Mistake(
+        lambda r: at(9092, 'kafka.invalid'),
+        UnreachableError,
+        ('unknown host', 'Correct KAFKA_BOOTSTRAP_SERVERS'),
+    ),
+    'a web server': Mistake(
+        lambda r: r.server(b'HTTP/1.1 400 Bad'),
+        UnreachableError,
+        ('is a web server', 'Correct the port'),
+    ),
+    'another server': Mistake(
+        lambda r: r.server(b'220 smtp ready\r\n'),
+        UnreachableError,
+        ("b'220 smtp", 'Correct the port'),
+    ),
+    'hangs up at once': Mistake(
+        lambda r: r.server(b''), UnreachableError, ('hangs up at once', 'Correct the port')
+    ),
+    'says nothing': Mistake(
+        lambda r: r.server(None),
+        UnreachableError,
+        ('says nothing', 'correct KAFKA_BOOTSTRAP_SERVERS'),
+    ),
+    'TLS to a plain port': Mistake(
+        lambda r: here(r) | {'KAFKA_SECURITY_PROTOCOL': 'SSL'},
+        UnreachableError,
+        ('no TLS', 'PLAINTEXT'),
+    ),
+    'plain to a TLS port': Mistake(
+        lambda r: only_address(r, 'tls'), UnreachableError, ('wants TLS', PLAIN_TLS)
+    ),
+    'no CA': Mistake(
+        lambda r: door(r, 'tls', SSL_CAFILE=''),
+        UnreachableError,
+        ('not trusted', 'Set KAFKA_SSL_CAFILE'),
+    ),
     'wrong CA': Mistake(
-        lambda r: door(r, 'tls', SSL_CAFILE=r.strange_ca.cert_pem.bytes().decode()), UnreachableError, ('not trusted', 'Set KAFKA_SSL_CA')
+        lambda r: door(r, 'tls', SSL_CAFILE=r.strange_ca.cert_pem.bytes().decode()),
+        UnreachableError,
+        ('not trusted', 'Set KAFKA_SSL_CA'),
     ),
-    'name not in the certificate': Mistake(lambda r: door(r, 'wrong-name'), UnreachableError, ("'127.0.0.1'", 'Use the name')),
+    'name not in the certificate': Mistake(
+        lambda r: door(r, 'wrong-name'), UnreachableError, ("'127.0.0.1'", 'Use the name')
+    ),
     'no client certificate': Mistake(
-        lambda r: door(r, 'mtls', SSL_CERTFILE='', SSL_KEYFILE=''), UnreachableError, ('CERTIFICATE_REQUIRED', 'Set KAFKA_SSL_CERTFILE')
+        lambda r: door(r, 'mtls', SSL_CERTFILE='', SSL_KEYFILE=''),
+        UnreachableError,
+        ('CERTIFICATE_REQUIRED', 'Set KAFKA_SSL_CERTFILE'),
     ),
-    'unknown client certificate': Mistake(stranger, UnreachableError, ('CERTIFICATE_UNKNOWN', 'signed by the authority')),
+    'unknown client certificate': Mistake(
+        stranger, UnreachableError, ('CERTIFICATE_UNKNOWN', 'signed by the authority')
+    ),
     'wrong password': Mistake(
-        lambda r: door(r, 'plain', SASL_PLAIN_PASSWORD=SECRET), UnreachableError, ("'teacher'", 'Correct KAFKA_SASL')
+        lambda r: door(r, 'plain', SASL_PLAIN_PASSWORD=SECRET),
+        UnreachableError,
+        ("'teacher'", 'Correct KAFKA_SASL'),
     ),
     'wrong password, SCRAM': Mistake(
-        lambda r: door(r, 'scram256', SASL_PLAIN_PASSWORD=SECRET), UnreachableError, ("'teacher'", 'KAFKA_SASL_PLAIN_PASSWORD')
+        lambda r: door(r, 'scram256', SASL_PLAIN_PASSWORD=SECRET),
+        UnreachableError,
+        ("'teacher'", 'KAFKA_SASL_PLAIN_PASSWORD'),
     ),
-    'unknown user': Mistake(lambda r: door(r, 'scram512', SASL_PLAIN_USERNAME='rde'), UnreachableError, ("'rde'", 'KAFKA_SASL_PLAIN_USER')),
+    'unknown user': Mistake(
+        lambda r: door(r, 'scram512', SASL_PLAIN_USERNAME='rde'),
+        UnreachableError,
+        ("'rde'", 'KAFKA_SASL_PLAIN_USER'),
+    ),
     'mechanism not offered': Mistake(
-        lambda r: door(r, 'scram256', SASL_MECHANISM='PLAIN'), UnreachableError, ('know PLAIN', 'SCRAM-SHA-256. Set KAFKA_SASL_MECHANISM')
+        lambda r: door(r, 'scram256', SASL_MECHANISM='PLAIN'),
+        UnreachableError,
+        ('know PLAIN', 'SCRAM-SHA-256. Set KAFKA_SASL_MECHANISM'),
     ),
     'login where there is none': Mistake(
-        lambda r: here(r) | {k: v for k, v in door(r, 'sasl-plaintext').items() if 'SERVERS' not in k}, UnreachableError, ('has no login',)
+        lambda r: (
+            here(r) | {k: v for k, v in door(r, 'sasl-plaintext').items() if 'SERVERS' not in k}
+        ),
+        UnreachableError,
+        ('has no login',),
     ),
     'no login': Mistake(
-        lambda r: only_address(r, 'sasl-plaintext'), UnreachableError, ('without a login', 'Set KAFKA_SECURITY_PROTOCOL=SASL')
+        lambda r: only_address(r, 'sasl-plaintext'),
+        UnreachableError,
+        ('without a login', 'Set KAFKA_SECURITY_PROTOCOL=SASL'),
     ),
-    'advertised elsewhere': Mistake(lambda r: r.elsewhere.env(), UnreachableError, ('kafka.invalid:29092', 'advertised.listeners')),
-    'no right to send': Mistake(visitor, AccessError, ("'visitor' has no right to write topic 'closed'", 'Ask for it')),
-    'no right to read': Mistake(visitor, AccessError, ("'visitor' has no right to read topic 'closed'", 'Ask for it'), read),
+    'advertised elsewhere': Mistake(
+        lambda r: r.elsewhere.env(),
+        UnreachableError,
+        ('kafka.invalid:29092', 'advertised.listeners'),
+    ),
+    'no right to send': Mistake(
+        visitor, AccessError, ("'visitor' has no right to write topic 'closed'", 'Ask for it')
+    ),
+    'no right to read': Mistake(
+        visitor, AccessError, ("'visitor' has no right to read topic 'closed'", 'Ask for it'), read
+    ),
     'no right to the group': Mistake(
-        visitor, AccessError, ("'visitor' has no right to read group 'mine'",), lambda r: read(r, 'readable', 'mine')
+        visitor,
+        AccessError,
+        ("'visitor' has no right to read group 'mine'",),
+        lambda r: read(r, 'readable', 'mine'),
     ),
-    'topic missing, sending': Mistake(here, AccessError, ("'missing' does not exist", 'Create it'), lambda r: send(r, 'missing')),
-    'topic missing, reading': Mistake(here, AccessError, ("'missing' does not exist", 'Create it'), lambda r: read(r, 'missing')),
-    'message too large': Mistake(here, MessageError, ('max_request_size', 'Send less'), lambda r: send(r, 'there', 'x' * 2_000_000)),
-    'too large for the topic': Mistake(here, DeliveryError, ('there', 'Send less'), lambda r: send(r, 'there', 'x' * 20_000)),
+    'topic missing, sending': Mistake(
+        here, AccessError, ("'missing' does not exist", 'Create it'), lambda r: send(r, 'missing')
+    ),
+    'topic missing, reading': Mistake(
+        here, AccessError, ("'missing' does not exist", 'Create it'), lambda r: read(r, 'missing')
+    ),
+    'message too large': Mistake(
+        here,
+        MessageError,
+        ('max_request_size', 'Send less'),
+        lambda r: send(r, 'there', 'x' * 2_000_000),
+    ),
+    'too large for the topic': Mistake(
+        here, DeliveryError, ('there', 'Send less'), lambda r: send(r, 'there', 'x' * 20_000)
+    ),
     'closed consumer': Mistake(here, ClosedError, ('closed', 'get_consumer'), closed),
-    'frozen in mid-work': Mistake(here, DeliveryError, ('not acknowledged within 3 s', 'may arrive'), frozen_later, 10),
-    'gone in mid-work': Mistake(here, DeliveryError, ('not acknowledged within 3 s', 'may arrive'), killed, 10),
-    'frozen broker': Mistake(here, UnreachableError, ('says nothing', 'restart the broker'), frozen, 10),
+    'frozen in mid-work': Mistake(
+        here, DeliveryError, ('not acknowledged within 3 s', 'may arrive'), frozen_later, 10
+    ),
+    'gone in mid-work': Mistake(
+        here, DeliveryError, ('not acknowledged within 3 s', 'may arrive'), killed, 10
+    ),
+    'frozen broker': Mistake(
+        here, UnreachableError, ('says nothing', 'restart the broker'), frozen, 10
+    ),
 }
 
 
@@ -210,7 +330,11 @@ def kafkas_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
 
 @pytest.mark.parametrize('mistake', MISTAKES)
 def test_a_mistake_ends_in_an_error_that_tells_the_way_out(
-    mistake: str, rig: Rig, monkeypatch: pytest.MonkeyPatch, kafkas_log: io.StringIO, capfd: pytest.CaptureFixture[str]
+    mistake: str,
+    rig: Rig,
+    monkeypatch: pytest.MonkeyPatch,
+    kafkas_log: io.StringIO,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Each mistake becomes an error of ours within 5 s (10 s where a broker is frozen) that names value and cure, and no secret."""
     env, error, says, do, limit = MISTAKES[mistake]
@@ -227,7 +351,20 @@ def test_a_mistake_ends_in_an_error_that_tells_the_way_out(
     assert [words for words in says if words not in message] == []
     if error is UnreachableError:
         assert variables['KAFKA_BOOTSTRAP_SERVERS'] in message
-    everything = '\n'.join([*traceback.format_exception(caught.value), repr(caught.value), kafkas_log.getvalue(), *capfd.readouterr()])
-    hidden = [value for name, value in variables.items() if 'PASSWORD' in name or 'PRIVATE KEY' in value]
-    assert [secret for secret in hidden if secret in everything or repr(secret.encode())[2:-1] in everything] == []
+    everything = '\n'.join(
+        [
+            *traceback.format_exception(caught.value),
+            repr(caught.value),
+            kafkas_log.getvalue(),
+            *capfd.readouterr(),
+        ]
+    )
+    hidden = [
+        value for name, value in variables.items() if 'PASSWORD' in name or 'PRIVATE KEY' in value
+    ]
+    assert [
+        secret
+        for secret in hidden
+        if secret in everything or repr(secret.encode())[2:-1] in everything
+    ] == []
     assert seconds < limit

@@ -26,7 +26,9 @@ from tests.support.brokers import eventually
 pytestmark = [
     pytest.mark.broker,
     pytest.mark.skipif(os.name != 'posix', reason='freezes processes and forks, which needs POSIX'),
-    pytest.mark.filterwarnings('ignore:unclosed:ResourceWarning'),  # kafka-python forgets the sockets of refused connections
+    pytest.mark.filterwarnings(
+        'ignore:unclosed:ResourceWarning'
+    ),  # kafka-python forgets the sockets of refused connections
 ]
 QUICK, FULL = 2_000, pytest.param(20_000, marks=[pytest.mark.torture, pytest.mark.timeout(600)])
 PACE = 0.001  # seconds between messages, so that the faults fall in the midst of them
@@ -35,7 +37,10 @@ PACE = 0.001  # seconds between messages, so that the faults fall in the midst o
 @pytest.fixture(scope='module')
 def three() -> Iterator[Broker]:
     """A cluster of three that notices sooner than usual when one is gone; whoever breaks one mends it."""
-    with Broker(brokers=3, properties={'broker.session.timeout.ms': '3000', 'broker.heartbeat.interval.ms': '500'}) as brokers:
+    with Broker(
+        brokers=3,
+        properties={'broker.session.timeout.ms': '3000', 'broker.heartbeat.interval.ms': '500'},
+    ) as brokers:
         yield brokers
 
 
@@ -90,7 +95,11 @@ class Talker(threading.Thread):
             while len(self.promises) < self.count:
                 number = len(self.promises)
                 if number < self.allowed:
-                    self.promises.append(producer.send_msg(self.topic, {'sender': f'red-{number % 7}', 'contents': str(number)}))
+                    self.promises.append(
+                        producer.send_msg(
+                            self.topic, {'sender': f'red-{number % 7}', 'contents': str(number)}
+                        )
+                    )
                 pause.wait(PACE)
         finally:
             self.ended = True
@@ -121,7 +130,9 @@ def whole_log(topic: str) -> dict[str, list[int]]:
     reader = consumer.get_consumer(topic, offset='earliest')
     found = defaultdict(list)
     try:
-        places = [TopicPartition(topic, number) for number in reader.partitions_for_topic(topic) or ()]
+        places = [
+            TopicPartition(topic, number) for number in reader.partitions_for_topic(topic) or ()
+        ]
         ends = reader.end_offsets(places)
         deadline = time.monotonic() + 60
         while any((reader.position(place) or 0) < end for place, end in ends.items()):
@@ -168,10 +179,15 @@ def restart_the_only_one(brokers: Broker, talker: Talker) -> None:
 
 @pytest.mark.parametrize('count', [QUICK, FULL])
 @pytest.mark.parametrize(
-    ('cluster', 'fault'), [('three', kill_the_leader_twice), ('three', freeze_the_leader), ('one', restart_the_only_one)]
+    ('cluster', 'fault'),
+    [('three', kill_the_leader_twice), ('three', freeze_the_leader), ('one', restart_the_only_one)],
 )
 def test_what_was_acknowledged_is_there_once_and_in_order(
-    count: int, cluster: str, fault: Callable[[Broker, Talker], None], meet: Callable[[Broker], str], request: pytest.FixtureRequest
+    count: int,
+    cluster: str,
+    fault: Callable[[Broker, Talker], None],
+    meet: Callable[[Broker], str],
+    request: pytest.FixtureRequest,
 ) -> None:
     """Every promise that was kept is in the log exactly once, nothing is there twice, and each sender's order is kept."""
     brokers = request.getfixturevalue(cluster)
@@ -189,7 +205,9 @@ def test_what_was_acknowledged_is_there_once_and_in_order(
     assert len(kept) == count  # the faults were shorter than the delivery timeout
 
 
-def test_a_prompt_goes_on_by_itself_when_its_broker_comes_back(one: Broker, meet: Callable[[Broker], str]) -> None:
+def test_a_prompt_goes_on_by_itself_when_its_broker_comes_back(
+    one: Broker, meet: Callable[[Broker], str]
+) -> None:
     """A producer and a consumer that were there before a restart work after it, without being made anew."""
     topic = meet(one)
     mine = consumer.get_consumer(topic, timeout=30)
@@ -223,7 +241,9 @@ def test_promises_are_kept_or_broken_in_time(
         pause = threading.Event()
         for number in range(20):
             started = time.monotonic()
-            promise = producer.send_msg(topic, {'sender': f'red-{number % 7}', 'contents': str(number)})
+            promise = producer.send_msg(
+                topic, {'sender': f'red-{number % 7}', 'contents': str(number)}
+            )
             promise.add_both(lambda _, start=started: seconds.append(time.monotonic() - start))
             slowest = max(slowest, time.monotonic() - started)
             pause.wait(0.2)

@@ -47,16 +47,22 @@ def test_a_header_that_is_no_text_is_shown_and_stops_nothing(topic: str, get: Ge
     send_msg(topic, 1, block=True)
     get_producer().send(topic, b'2', headers=[(NoText('name'), b'value')]).get(10)
     send_msg(topic, 3, block=True)
-    found = [(record.value, record.headers) for record in get(topic, offset='earliest', timeout=1.0)]
+    found = [
+        (record.value, record.headers) for record in get(topic, offset='earliest', timeout=1.0)
+    ]
     assert found == [(1, []), (2, [(r'\xff\xfe', b'value')]), (3, [])]
     assert look(topic, 0, 1).headers == [(r'\xff\xfe', b'value')]
 
 
 @pytest.mark.parametrize('group', [None, 'large'], ids=['view', 'group'])
-def test_a_large_message_is_alerted_about_in_short(topic: str, make_topic: MakeTopic, group: str | None) -> None:
+def test_a_large_message_is_alerted_about_in_short(
+    topic: str, make_topic: MakeTopic, group: str | None
+) -> None:
     """An alert that would not fit into its topic is cut; the next one is whole."""
     alerts = make_topic()
-    with running(OffensiveContentAlertService(topic, alerts, group and f'{group}-{topic}', words=['damn'])):
+    with running(
+        OffensiveContentAlertService(topic, alerts, group and f'{group}-{topic}', words=['damn'])
+    ):
         send_msg(topic, {'sender': 'red', 'contents': 'damn ' * 120_000}, block=True)
         send_msg(topic, {'sender': 'red', 'contents': 'damn'}, block=True)
         found = hear(alerts, 2)
@@ -78,7 +84,9 @@ def test_a_large_letter_is_cut_and_not_sent_again(topic: str, get: Get, caplog: 
     assert len(records(topic)) == 3
 
 
-def test_a_letter_that_is_refused_loses_nothing_beside_it(topic: str, make_topic: MakeTopic, get: Get) -> None:
+def test_a_letter_that_is_refused_loses_nothing_beside_it(
+    topic: str, make_topic: MakeTopic, get: Get
+) -> None:
     """The loop ends with an error and stands before the batch; a later send is not made to pay for it."""
     for number in range(3):
         send_msg(topic, {'sender': 'red', 'contents': str(number)}, block=True)
@@ -167,7 +175,9 @@ def test_no_time_to_wait_is_one_look(topic: str, get: Get) -> None:
     ],
     ids=str,
 )
-def test_an_argument_that_makes_no_sense_is_told(topic: str, arguments: dict[str, Any], says: str) -> None:
+def test_an_argument_that_makes_no_sense_is_told(
+    topic: str, arguments: dict[str, Any], says: str
+) -> None:
     """At once, by get_consumer's own error."""
     with pytest.raises(MessageError, match=says):
         get_consumer(topic, **arguments)

@@ -45,14 +45,24 @@ assert late.get(timeout=10)
 def python(script: str, topic: str) -> subprocess.Popen[str]:
     """A Python of its own that runs a script."""
     pipe: Any = subprocess.PIPE
-    return subprocess.Popen([sys.executable, '-c', script, topic], text=True, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe)
+    return subprocess.Popen(
+        [sys.executable, '-c', script, topic],
+        text=True,
+        cwd=ROOT,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+    )
 
 
 def said(topic: str, count: int) -> list[tuple[str, str]]:
     """The first `count` messages of a topic."""
     reader = consumer.get_consumer(topic, offset='earliest', timeout=2)
     try:
-        return [(record.value['sender'], record.value['contents']) for _, record in zip(range(count), reader, strict=False)]
+        return [
+            (record.value['sender'], record.value['contents'])
+            for _, record in zip(range(count), reader, strict=False)
+        ]
     finally:
         reader.close()
 
@@ -65,8 +75,12 @@ def test_at_exit_everything_is_delivered(kafka: Any, topic: str) -> None:
 
 
 @pytest.mark.broker
-@pytest.mark.parametrize('delivery_timeout', ['2000', pytest.param('60000', marks=pytest.mark.torture)])
-def test_at_exit_what_was_not_delivered_is_counted(delivery_timeout: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    'delivery_timeout', ['2000', pytest.param('60000', marks=pytest.mark.torture)]
+)
+def test_at_exit_what_was_not_delivered_is_counted(
+    delivery_timeout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A script whose broker is gone ends within its time and says how many messages were not delivered."""
     monkeypatch.setenv('KAFKA_DELIVERY_TIMEOUT_MS', delivery_timeout)
     monkeypatch.setenv('KAFKA_REQUEST_TIMEOUT_MS', '1500')
@@ -87,7 +101,13 @@ def test_a_forked_process_has_a_producer_of_its_own(kafka: Any, topic: str) -> N
     assert done.communicate(timeout=30) == ('', '')
     assert done.returncode == 0
     messages = said(topic, 6)
-    assert sorted(messages) == [('child', 'at exit'), ('child', 'mine'), ('parent', 'after'), ('parent', 'before'), ('parent', 'under way')]
+    assert sorted(messages) == [
+        ('child', 'at exit'),
+        ('child', 'mine'),
+        ('parent', 'after'),
+        ('parent', 'before'),
+        ('parent', 'under way'),
+    ]
 
 
 def test_many_threads_share_one_producer(kafka: Any, topic: str) -> None:
@@ -110,5 +130,7 @@ def test_many_threads_share_one_producer(kafka: Any, topic: str) -> None:
     assert len(producers) == 1
     messages = said(topic, 400)
     for name in range(8):
-        assert [contents for sender, contents in messages if sender == f'red-{name}'] == [str(number) for number in range(50)]
+        assert [contents for sender, contents in messages if sender == f'red-{name}'] == [
+            str(number) for number in range(50)
+        ]
     assert len(messages) == 400

@@ -39,7 +39,15 @@ def own(whole_broker: Broker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broke
 def python(source: str, env: dict[str, str] | None = None) -> 'subprocess.Popen[str]':
     """Run Python code in a process of its own, with the environment that is in force."""
     pipe = subprocess.PIPE
-    return subprocess.Popen([sys.executable, '-c', source], cwd=ROOT, text=True, env=env, stdin=pipe, stdout=pipe, stderr=pipe)
+    return subprocess.Popen(
+        [sys.executable, '-c', source],
+        cwd=ROOT,
+        text=True,
+        env=env,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+    )
 
 
 def test_where_nobody_listens_an_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +71,9 @@ def test_a_frozen_broker_holds_no_prompt(own: Broker) -> None:
     assert time.monotonic() - began < 1
     with pytest.raises(DeliveryError, match=r'10 messages not acknowledged after 0\.5 s'):
         producer.flush(timeout=0.5)
-    with pytest.raises(DeliveryError, match=r'not acknowledged within 0\.5 s\. .*frozen broker.*may arrive'):
+    with pytest.raises(
+        DeliveryError, match=r'not acknowledged within 0\.5 s\. .*frozen broker.*may arrive'
+    ):
         send_msg('known', 10, block=True, timeout=0.5)
     assert time.monotonic() - began < 4
     own.resume()
@@ -95,7 +105,9 @@ for number in range(3): send_msg('known', number)
 
 
 @pytest.mark.broker
-def test_a_broker_that_restarts_is_waited_for(own: Broker, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broker_that_restarts_is_waited_for(
+    own: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
     """What is sent while the broker is away arrives when it is back, in order, and the prompt has done nothing about it."""
     caplog.set_level(logging.CRITICAL)
     send_msg('restarted', 'before', block=True)

@@ -11,7 +11,9 @@ import pytest
 
 from tests.support.logread import values
 
-pexpect = pytest.importorskip('pexpect', reason='pexpect drives a prompt, and needs a terminal that this system lacks')
+pexpect = pytest.importorskip(
+    'pexpect', reason='pexpect drives a prompt, and needs a terminal that this system lacks'
+)
 
 ROOT = Path(__file__).parents[2]
 PROMPT = '>>> '
@@ -24,7 +26,9 @@ class Prompt:
     def __init__(self, home: Path) -> None:
         plain = {'TERM': 'dumb', 'PYTHON_BASIC_REPL': '1', 'PYTHONSTARTUP': '', 'NO_COLOR': '1'}
         env = os.environ | plain | {'HOME': str(home)}
-        self.child = pexpect.spawn(sys.executable, ['-q'], cwd=str(ROOT), env=env, encoding='utf-8', timeout=20, echo=False)
+        self.child = pexpect.spawn(
+            sys.executable, ['-q'], cwd=str(ROOT), env=env, encoding='utf-8', timeout=20, echo=False
+        )
         self.child.expect_exact(PROMPT)
 
     def type(self, *lines: str) -> str:
@@ -72,9 +76,13 @@ def test_the_first_promise_is_kept_by_the_second_look(topic: str, prompt: Open) 
     """On one line the promise is too young to be kept (or just kept); asked again, it is True."""
     one = prompt()
     assert one.type('from producer import send_msg') == ''
-    assert one.type(f"promise = send_msg(topic='{topic}', key='red', value={{'some': 'dict'}})") == ''
+    assert (
+        one.type(f"promise = send_msg(topic='{topic}', key='red', value={{'some': 'dict'}})") == ''
+    )
     assert one.type('promise.succeeded()') in ('True', 'False')
-    assert one.type(f"send_msg(topic='{topic}', key='red', value={{'some': 'dict'}}).succeeded()") in ('True', 'False')
+    assert one.type(
+        f"send_msg(topic='{topic}', key='red', value={{'some': 'dict'}}).succeeded()"
+    ) in ('True', 'False')
     assert one.type('promise.get(timeout=10).offset') == '0'
     assert one.type('promise.succeeded()') == 'True'
 
@@ -91,8 +99,13 @@ def test_one_prompt_sends_and_the_others_loop_prints(topic: str, prompt: Open) -
     one.type(f"promise = send_msg(topic='{topic}', key='red', value={{'other': 'dict'}})")
     two.see("value={'other': 'dict'}")
     assert 'KeyboardInterrupt' in two.interrupt()
-    one.type(f"promise = send_msg(topic='{topic}', value={{'sender': 'red', 'contents': 'while nobody listened'}})")
-    two.loop('for msg in c:', """    print("{} said: {}".format(msg.value['sender'], msg.value['contents']))""")
+    one.type(
+        f"promise = send_msg(topic='{topic}', value={{'sender': 'red', 'contents': 'while nobody listened'}})"
+    )
+    two.loop(
+        'for msg in c:',
+        """    print("{} said: {}".format(msg.value['sender'], msg.value['contents']))""",
+    )
     two.see('red said: while nobody listened')
     one.type(f"promise = send_msg(topic='{topic}', value={{'sender': 'red', 'contents': 'hello'}})")
     two.see('red said: hello')
@@ -111,26 +124,36 @@ def test_a_simulator_talks_until_ctrl_c(topic: str, prompt: Open) -> None:
         one.see('green said: the')
     left = one.interrupt()
     assert 'Traceback' not in left
-    count = re.search(r'(\d+)\s*$', left)  # Ctrl-C makes a terminal drop what it has not shown yet, a line's end for instance
+    count = re.search(
+        r'(\d+)\s*$', left
+    )  # Ctrl-C makes a terminal drop what it has not shown yet, a line's end for instance
     assert count
     assert int(count[1]) == len(values(topic)) >= 3
     assert one.type('1 + 1') == '2'
 
 
-def test_an_alert_service_watches_until_ctrl_c(make_topic: Callable[..., str], prompt: Open) -> None:
+def test_an_alert_service_watches_until_ctrl_c(
+    make_topic: Callable[..., str], prompt: Open
+) -> None:
     """monitor() prints each alert and writes it to its topic; Ctrl-C ends it without a traceback, and it can be begun again."""
     topic, alerts = make_topic(), make_topic()
     one, two = prompt(), prompt()
     two.type('from alerts import OffensiveContentAlertService')
-    two.type(f"service = OffensiveContentAlertService(monitor_topic='{topic}', alert_topic='{alerts}', offset='earliest')")
+    two.type(
+        f"service = OffensiveContentAlertService(monitor_topic='{topic}', alert_topic='{alerts}', offset='earliest')"
+    )
     one.type('from producer import send_msg')
     for turn in (1, 2):
         two.child.sendline('service.monitor()')
-        one.type(f"send_msg(topic='{topic}', value={{'sender': 'grumpy', 'contents': 'damn'}}).get(10).offset")
+        one.type(
+            f"send_msg(topic='{topic}', value={{'sender': 'grumpy', 'contents': 'damn'}}).get(10).offset"
+        )
         for _ in range(turn):  # offset='earliest' holds for each beginning
             two.see('ALERT offensive_content: grumpy used offensive words: d***')
         assert 'Traceback' not in two.interrupt()
-    assert [alert['triggered_by'] for alert in values(alerts)] == [{'sender': 'grumpy', 'contents': 'damn'}] * 3
+    assert [alert['triggered_by'] for alert in values(alerts)] == [
+        {'sender': 'grumpy', 'contents': 'damn'}
+    ] * 3
 
 
 def test_a_traceback_at_the_prompt_ends_with_the_way_out(topic: str, prompt: Open) -> None:
@@ -138,7 +161,9 @@ def test_a_traceback_at_the_prompt_ends_with_the_way_out(topic: str, prompt: Ope
     one = prompt()
     one.type('from producer import send_msg')
     said = one.type(f"send_msg(topic='{topic}', value={{1, 2}})")
-    assert said.splitlines()[-1].startswith('errors.MessageError: {1, 2} at $ is a set, which JSON does not know.')
+    assert said.splitlines()[-1].startswith(
+        'errors.MessageError: {1, 2} at $ is a set, which JSON does not know.'
+    )
     assert one.type(f"send_msg(topic='{topic}', value=[1, 2], block=True).succeeded()") == 'True'
 
 
@@ -146,7 +171,9 @@ def test_leaving_the_prompt_loses_nothing(topic: str, prompt: Open) -> None:
     """What was sent just before exit() is in the log, and nothing is said."""
     one = prompt()
     one.type('from producer import send_msg')
-    one.child.sendline(f"for number in range(1000): promise = send_msg(topic='{topic}', value=number)")
+    one.child.sendline(
+        f"for number in range(1000): promise = send_msg(topic='{topic}', value=number)"
+    )
     one.child.sendline('')
     one.child.sendline('exit()')
     one.child.expect(pexpect.EOF)

@@ -40,7 +40,12 @@ class Clock:
     ids=['irc', 'jsonl', 'csv'],
 )
 def test_a_log_is_replayed_message_by_message(
-    topic: str, tmp_path: Path, name: str, text: str, said: list[tuple[float, str, str]], skipped: int
+    topic: str,
+    tmp_path: Path,
+    name: str,
+    text: str,
+    said: list[tuple[float, str, str]],
+    skipped: int,
 ) -> None:
     """What is in the log is in the topic, in order, keyed by sender, its time kept; other lines are skipped and counted."""
     replay = ReplaySimulator(write(tmp_path, name, text), speed=FAST, topic=topic)
@@ -48,16 +53,25 @@ def test_a_log_is_replayed_message_by_message(
     assert replay.skipped == skipped
     log = records(topic)
     first = log[0].timestamp
-    found = [((record.timestamp - first) / 1000, record.key.decode(), decode(record.value)) for record in log]
-    assert [(key, value) for _, key, value in found] == [(sender, {'sender': sender, 'contents': contents}) for _, sender, contents in said]
-    assert [seconds for seconds, _, _ in found] == pytest.approx([seconds for seconds, _, _ in said], abs=0.002)
+    found = [
+        ((record.timestamp - first) / 1000, record.key.decode(), decode(record.value))
+        for record in log
+    ]
+    assert [(key, value) for _, key, value in found] == [
+        (sender, {'sender': sender, 'contents': contents}) for _, sender, contents in said
+    ]
+    assert [seconds for seconds, _, _ in found] == pytest.approx(
+        [seconds for seconds, _, _ in said], abs=0.002
+    )
 
 
 def test_a_replay_keeps_the_logs_pace(topic: str, tmp_path: Path) -> None:
     """The speed divides the log's pauses, which are kept from the start: a late message does not delay the next."""
     path = write(tmp_path, 'a.csv', 'sender,contents,timestamp\na,1,0\na,2,60\na,3,60\na,4,180\n')
     clock = Clock()
-    ReplaySimulator(path, topic=topic, speed=60, clock=clock, sleep=clock.sleep).simulate(print_msg=False)
+    ReplaySimulator(path, topic=topic, speed=60, clock=clock, sleep=clock.sleep).simulate(
+        print_msg=False
+    )
     assert clock.sleeps == [1.0, 2.0]
 
     class Slow(ReplaySimulator):
@@ -68,19 +82,27 @@ def test_a_replay_keeps_the_logs_pace(topic: str, tmp_path: Path) -> None:
     clock.sleeps.clear()
     Slow(path, topic=topic, speed=60, clock=clock, sleep=clock.sleep).simulate(print_msg=False)
     assert clock.sleeps == []
-    ReplaySimulator(path, topic=topic, speed=FAST, clock=clock, sleep=clock.sleep).simulate(print_msg=False)
+    ReplaySimulator(path, topic=topic, speed=FAST, clock=clock, sleep=clock.sleep).simulate(
+        print_msg=False
+    )
     assert clock.sleeps == []
 
 
 @pytest.mark.parametrize('speed', [0.5, 1.0, 60.0, 3600.0, FAST])
-def test_no_timestamp_is_in_the_future_and_the_last_is_now(topic: str, tmp_path: Path, speed: float) -> None:
+def test_no_timestamp_is_in_the_future_and_the_last_is_now(
+    topic: str, tmp_path: Path, speed: float
+) -> None:
     """Record times are as far apart as in the log and none is ahead; at the log's own pace or faster the last one is right."""
     path = write(tmp_path, 'a.txt', IRC)
     clock = Clock()
     clock.now = time.time() - 10 * DAY
-    ReplaySimulator(path, topic=topic, speed=speed, clock=clock, sleep=clock.sleep).simulate(print_msg=False)
+    ReplaySimulator(path, topic=topic, speed=speed, clock=clock, sleep=clock.sleep).simulate(
+        print_msg=False
+    )
     stamps = [record.timestamp / 1000 for record in records(topic)]
-    assert [stamp - stamps[0] for stamp in stamps] == pytest.approx([elapsed for elapsed, _, _ in IRC_SAID], abs=0.002)
+    assert [stamp - stamps[0] for stamp in stamps] == pytest.approx(
+        [elapsed for elapsed, _, _ in IRC_SAID], abs=0.002
+    )
     if speed >= 1:
         assert stamps[-1] == pytest.approx(clock.now, abs=0.002)
     else:
@@ -90,16 +112,25 @@ def test_no_timestamp_is_in_the_future_and_the_last_is_now(topic: str, tmp_path:
 def test_time_need_not_be_kept(topic: str, tmp_path: Path) -> None:
     """keep_time=False stamps each record with the time of its sending."""
     begun = time.time()
-    ReplaySimulator(write(tmp_path, 'a.txt', IRC), speed=FAST, topic=topic, keep_time=False).simulate(print_msg=False)
+    ReplaySimulator(
+        write(tmp_path, 'a.txt', IRC), speed=FAST, topic=topic, keep_time=False
+    ).simulate(print_msg=False)
     assert all(begun - 0.01 <= record.timestamp / 1000 <= time.time() for record in records(topic))
 
 
-def test_a_replay_starts_anew_each_time_and_stops_at_count(topic: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_replay_starts_anew_each_time_and_stops_at_count(
+    topic: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A count ends a replay early; the next simulate begins with the first message, and skipped with 0."""
     replay = ReplaySimulator(write(tmp_path, 'a.txt', IRC), speed=FAST, topic=topic)
-    assert (replay.simulate(count=2), capsys.readouterr().out) == (2, 'ann said: hello\nbob said: [00:01] <ann> is not me\n')
+    assert (replay.simulate(count=2), capsys.readouterr().out) == (
+        2,
+        'ann said: hello\nbob said: [00:01] <ann> is not me\n',
+    )
     assert (replay.simulate(print_msg=False), replay.skipped) == (8, 4)
-    assert [decode(record.value)['contents'] for record in records(topic)] == [said[2] for said in IRC_SAID[:2] + IRC_SAID]
+    assert [decode(record.value)['contents'] for record in records(topic)] == [
+        said[2] for said in IRC_SAID[:2] + IRC_SAID
+    ]
 
 
 def test_a_replay_can_be_overridden(topic: str, tmp_path: Path) -> None:
@@ -112,8 +143,12 @@ def test_a_replay_can_be_overridden(topic: str, tmp_path: Path) -> None:
         def get_sender(self) -> str:
             return f'big {super().get_sender()}'
 
-    Shout(write(tmp_path, 'a.jsonl', JSONL), speed=FAST, topic=topic).simulate(count=1, print_msg=False)
-    assert [(record.key, decode(record.value)['contents']) for record in records(topic)] == [(b'big ann', 'HELLO')]
+    Shout(write(tmp_path, 'a.jsonl', JSONL), speed=FAST, topic=topic).simulate(
+        count=1, print_msg=False
+    )
+    assert [(record.key, decode(record.value)['contents']) for record in records(topic)] == [
+        (b'big ann', 'HELLO')
+    ]
 
 
 def test_an_empty_log_is_no_error(topic: str, tmp_path: Path) -> None:
@@ -133,15 +168,24 @@ def test_what_cannot_be_replayed_is_said_at_once(tmp_path: Path) -> None:
         ({'path': irc, 'speed': float('nan')}, 'speed is nan'),
         ({'path': irc, 'format': 'csv'}, 'sender,contents,timestamp'),
         ({'path': irc, 'format': 'jsonl'}, r"None of the 12 lines.*'jsonl'.*format="),
-        ({'path': write(tmp_path, 'a.csv', 'name,text\na,b\n')}, r"\['name', 'text'\].*sender,contents"),
-        ({'path': write(tmp_path, 'b.csv', b'x' * 200_000)}, r'b\.csv.*field larger than field limit'),
+        (
+            {'path': write(tmp_path, 'a.csv', 'name,text\na,b\n')},
+            r"\['name', 'text'\].*sender,contents",
+        ),
+        (
+            {'path': write(tmp_path, 'b.csv', b'x' * 200_000)},
+            r'b\.csv.*field larger than field limit',
+        ),
     ]
     for arguments, message in wrong:
         with pytest.raises(MessageError, match=message):
             ReplaySimulator(**arguments)
 
 
-@pytest.mark.skipif(not CHATLOGS.is_dir(), reason=f'no folder {CHATLOGS}: set CHATLOGS to one that holds the two ubuntu-irc-*.txt logs')
+@pytest.mark.skipif(
+    not CHATLOGS.is_dir(),
+    reason=f'no folder {CHATLOGS}: set CHATLOGS to one that holds the two ubuntu-irc-*.txt logs',
+)
 def test_two_real_days_are_replayed_whole(topic: str) -> None:
     """Two real days of a busy channel, 3,559 messages: every one is in the topic, as a few independent lines find it in the files."""
     paths = sorted(CHATLOGS.glob('ubuntu-irc-*.txt'))

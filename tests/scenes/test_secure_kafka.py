@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka.admin import ACL, ACLOperation, ACLPermissionType, KafkaAdminClient, ResourcePattern, ResourceType
+from kafka.admin import (
+    ACL,
+    ACLOperation,
+    ACLPermissionType,
+    KafkaAdminClient,
+    ResourcePattern,
+    ResourceType,
+)
 
 import consumer
 import producer
@@ -39,7 +46,9 @@ def enter(secure: Broker, monkeypatch: pytest.MonkeyPatch) -> Enter:
     """Sets what a user says at a door, some of it changed: KAFKA_ in front of each name, '' for nothing."""
 
     def use(door: str, user: str = 'teacher', **changed: str) -> None:
-        for name, value in (secure.env(door, user) | {f'KAFKA_{name}': value for name, value in changed.items()}).items():
+        for name, value in (
+            secure.env(door, user) | {f'KAFKA_{name}': value for name, value in changed.items()}
+        ).items():
             monkeypatch.setenv(name, value)
         if door == 'heroku':
             monkeypatch.setenv('KAFKA_PREFIX', 'river-1.')
@@ -73,7 +82,12 @@ def test_all_of_the_walkthrough_works_at_every_door(door: str, enter: Enter, top
     group = consumer.get_consumer(topic, group_id=topic, offset='earliest', timeout=10)
     assert next(iter(group)).value == WORDS
     group.close()
-    service = Echo(monitor_topic=topic, alert_topic=f'{topic}-alerts', group_id=f'{topic}-service', offset='earliest')
+    service = Echo(
+        monitor_topic=topic,
+        alert_topic=f'{topic}-alerts',
+        group_id=f'{topic}-service',
+        offset='earliest',
+    )
     thread = threading.Thread(target=service.monitor, kwargs={'print_msgs': False})
     thread.start()
     try:
@@ -90,7 +104,11 @@ BAD = {
     'plain, wrong password': ('plain', {'SASL_PLAIN_PASSWORD': 'sesame'}, 'login'),
     'scram256, wrong password': ('scram256', {'SASL_PLAIN_PASSWORD': 'sesame'}, 'login'),
     'scram512, wrong user': ('scram512', {'SASL_PLAIN_USERNAME': 'nobody'}, 'login'),
-    'sasl-plaintext, wrong password': ('sasl-plaintext', {'SASL_PLAIN_PASSWORD': 'sesame'}, 'login'),
+    'sasl-plaintext, wrong password': (
+        'sasl-plaintext',
+        {'SASL_PLAIN_PASSWORD': 'sesame'},
+        'login',
+    ),
     'tls, the public CAs': ('tls', {'SSL_CAFILE': ''}, 'tls'),
     'mtls, no certificate': ('mtls', {'SSL_CERTFILE': '', 'SSL_KEYFILE': ''}, 'tls'),
     'wrong-name, checked': ('wrong-name', {}, 'tls'),
@@ -111,7 +129,9 @@ def attempts(topic: str) -> dict[str, Callable[[], object]]:
 
 
 @pytest.mark.parametrize('case', BAD)
-def test_bad_credentials_end_in_the_stage_that_refused_them(case: str, enter: Enter, topic: str) -> None:
+def test_bad_credentials_end_in_the_stage_that_refused_them(
+    case: str, enter: Enter, topic: str
+) -> None:
     """With bad credentials, sending, reading, a group and an alert service all end in an UnreachableError that names the stage."""
     door, changed, stage = BAD[case]
     enter(door, **changed)
@@ -130,32 +150,54 @@ def test_a_user_without_rights_is_told_so(door: str, enter: Enter, topic: str) -
             attempt()
 
 
-def test_a_durable_service_that_may_read_but_not_write_ends(secure: Broker, enter: Enter, topic: str) -> None:
+def test_a_durable_service_that_may_read_but_not_write_ends(
+    secure: Broker, enter: Enter, topic: str
+) -> None:
     """A right that is missing is not waited for: the error says which to ask for, and nothing is committed."""
     enter('plain')
     producer.send_msg(topic, WORDS, block=True)
     producer.close()
     with contextlib.closing(KafkaAdminClient(**settings.client_options('admin'))) as admin:
         for kind, name in ((ResourceType.TOPIC, topic), (ResourceType.GROUP, topic)):
-            admin.create_acls([ACL('User:visitor', '*', ACLOperation.READ, ACLPermissionType.ALLOW, ResourcePattern(kind, name))])
+            admin.create_acls(
+                [
+                    ACL(
+                        'User:visitor',
+                        '*',
+                        ACLOperation.READ,
+                        ACLPermissionType.ALLOW,
+                        ResourcePattern(kind, name),
+                    )
+                ]
+            )
     enter('plain', 'visitor')
     with pytest.raises(AccessError, match='Ask for WRITE'):
-        Echo(monitor_topic=topic, alert_topic=f'{topic}-alerts', group_id=topic, offset='earliest').monitor(print_msgs=False)
+        Echo(
+            monitor_topic=topic, alert_topic=f'{topic}-alerts', group_id=topic, offset='earliest'
+        ).monitor(print_msgs=False)
 
 
 @pytest.mark.parametrize(
-    ('door', 'user', 'status', 'last'), [('scram512', 'teacher', 0, 'OK'), ('mtls', 'visitor', 1, 'topic       FAILED')]
+    ('door', 'user', 'status', 'last'),
+    [('scram512', 'teacher', 0, 'OK'), ('mtls', 'visitor', 1, 'topic       FAILED')],
 )
 def test_settings_at_the_command_line_walk_all_the_way_in(
     door: str, user: str, status: int, last: str, enter: Enter, topic: str, secure: Broker
 ) -> None:
     """`python -m settings` shows each stage that was passed, and ends with OK or with the stage that failed; no secret is in it."""
     enter(door, user)
-    done = subprocess.run([sys.executable, '-m', 'settings', '--topic', topic], capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, '-m', 'settings', '--topic', topic],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
     lines = done.stdout.splitlines()
     assert (done.returncode, lines[-1].startswith(last), done.stderr) == (status, True, '')
     stages = [line.split()[0] for line in lines]
-    assert [stage for stage in ('name', 'connection', 'tls', 'login', 'metadata') if stage not in stages] == []
+    assert [
+        stage for stage in ('name', 'connection', 'tls', 'login', 'metadata') if stage not in stages
+    ] == []
     assert 'TLSv1.3, certificate trusted' in done.stdout
     assert secure.passes is not None
     assert secure.passes.passwords[user] not in done.stdout
@@ -167,7 +209,9 @@ def test_an_admin_client_gets_in_by_the_same_settings(enter: Enter, topic: str) 
     enter('heroku')
     admin = KafkaAdminClient(**settings.client_options('admin'))
     try:
-        admin.create_topics({settings.topic_name(topic): {'num_partitions': 2}}, wait_for_metadata=True)
+        admin.create_topics(
+            {settings.topic_name(topic): {'num_partitions': 2}}, wait_for_metadata=True
+        )
     finally:
         admin.close()
     mine = consumer.get_consumer(topic)

@@ -61,7 +61,13 @@ def send(environment: dict[str, str], topic: str, *values: bytes, **more: Any) -
 
 def read(environment: dict[str, str], topic: str, count: int, **more: Any) -> list[bytes]:
     """The first `count` values of a topic; fewer if no more come for ten seconds."""
-    consumer = kafka.KafkaConsumer(topic, **options(environment), auto_offset_reset='earliest', consumer_timeout_ms=10_000, **more)
+    consumer = kafka.KafkaConsumer(
+        topic,
+        **options(environment),
+        auto_offset_reset='earliest',
+        consumer_timeout_ms=10_000,
+        **more,
+    )
     try:
         return [record.value for _, record in zip(range(count), consumer, strict=False)]
     finally:

@@ -31,7 +31,9 @@ class KafkaContainer(DockerContainer):
     """One broker in a container: ``with KafkaContainer(image) as kafka: kafka.bootstrap_servers``."""
 
     def __init__(self, image: str, patience: float = 90.0) -> None:
-        testcontainers_config.ryuk_disabled = True  # the reaper is an image of its own; here the container ends itself
+        testcontainers_config.ryuk_disabled = (
+            True  # the reaper is an image of its own; here the container ends itself
+        )
         super().__init__(image, command='bash', stdin_open=True, auto_remove=True)
         self.patience = patience
         self.bootstrap_servers = ''
@@ -62,7 +64,9 @@ class KafkaContainer(DockerContainer):
         deadline = time.monotonic() + self.patience
         while READY not in (log := container.logs()):
             if ENDED in log or time.monotonic() > deadline:
-                raise TimeoutError(f'Kafka in {self.image} was not ready within {self.patience:g} s:\n{log.decode(errors="replace")}')
+                raise TimeoutError(
+                    f'Kafka in {self.image} was not ready within {self.patience:g} s:\n{log.decode(errors="replace")}'
+                )
             time.sleep(0.1)
         return self
 

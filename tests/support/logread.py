@@ -15,7 +15,9 @@ def records(topic: str, **options: Any) -> list[Any]:
     consumer = KafkaConsumer(**settings.client_options('consumer', **options))
     try:
         topic = settings.topic_name(topic)
-        places = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))]
+        places = [
+            TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))
+        ]
         if not places:  # nobody has written yet
             return []
         consumer.assign(places)

@@ -40,7 +40,8 @@ PIECE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 SAYING = re.compile(
-    r'session: (?P<session>\w+)|interrupt after (?P<seconds>[\d.]+) s|expect(?: in (?P<where>\w+))?: (?P<text>.+)', re.DOTALL
+    r'session: (?P<session>\w+)|interrupt after (?P<seconds>[\d.]+) s|expect(?: in (?P<where>\w+))?: (?P<text>.+)',
+    re.DOTALL,
 )
 
 
@@ -67,14 +68,21 @@ class Session:
         """Type a block. Waits for its end, or, where it is endless (for at least so many seconds), for nothing."""
         self.interrupt()
         if self._process.poll() is not None:
-            raise AssertionError(f'Session {self.name} is gone since an earlier block failed there.')
+            raise AssertionError(
+                f'Session {self.name} is gone since an earlier block failed there.'
+            )
         with self._changed:
             self.output, self.outcome = '', None
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({'source': source, 'file': file, 'line': line}).encode() + b'\n')
+        self._process.stdin.write(
+            json.dumps({'source': source, 'file': file, 'line': line}).encode() + b'\n'
+        )
         self._process.stdin.flush()
         if endless is None:
-            self._wait_for_end(4 * PATIENCE, 'The block is still running after {} s. Mark it with <!-- interrupt after 3 s -->.')
+            self._wait_for_end(
+                4 * PATIENCE,
+                'The block is still running after {} s. Mark it with <!-- interrupt after 3 s -->.',
+            )
         else:
             self._endless_until = time.monotonic() + endless
 
@@ -82,7 +90,9 @@ class Session:
         """Wait until the output since the last block began holds this text."""
         with self._changed:
             if not self._changed.wait_for(lambda: text in self.output, PATIENCE):
-                raise AssertionError(f'Session {self.name} did not print {text!r} within {PATIENCE:g} s, but:\n{self.output}')
+                raise AssertionError(
+                    f'Session {self.name} did not print {text!r} within {PATIENCE:g} s, but:\n{self.output}'
+                )
 
     def interrupt(self) -> None:
         """Ctrl-C to the endless block that is running here, if one is; fails if it ended by itself."""
@@ -90,8 +100,12 @@ class Session:
             return
         with self._changed:
             until, self._endless_until = self._endless_until, None
-            if self._changed.wait_for(lambda: self.outcome is not None, max(0.0, until - time.monotonic())):
-                raise AssertionError(f'The endless block in session {self.name} ended by itself: {self.outcome}\n{self.output}')
+            if self._changed.wait_for(
+                lambda: self.outcome is not None, max(0.0, until - time.monotonic())
+            ):
+                raise AssertionError(
+                    f'The endless block in session {self.name} ended by itself: {self.outcome}\n{self.output}'
+                )
         self._process.send_signal(signal.SIGINT)
         self._wait_for_end(PATIENCE, 'The endless block went on for {} s after Ctrl-C.')
 
@@ -111,7 +125,9 @@ class Session:
         with self._changed:
             if not self._changed.wait_for(lambda: self.outcome is not None, seconds):
                 self._process.kill()
-                raise AssertionError(complaint.format(f'{seconds:g}') + f' It printed:\n{self.output}')
+                raise AssertionError(
+                    complaint.format(f'{seconds:g}') + f' It printed:\n{self.output}'
+                )
             if self.outcome not in ('ended', 'interrupted'):
                 raise AssertionError(f'In session {self.name}:\n{self.output}{self.outcome}')
 
@@ -148,7 +164,12 @@ def parse(document: Document) -> Iterable[Region]:
         source = piece['block'] or piece['invisible']
         if source is not None:
             blocks += 1
-            yield Region(start, end, functools.partial(_run, session, textwrap.dedent(source), endless), _evaluate)
+            yield Region(
+                start,
+                end,
+                functools.partial(_run, session, textwrap.dedent(source), endless),
+                _evaluate,
+            )
             session, endless, last = 'main', None, session
             continue
         for saying in _sayings(piece['comment'], document, start):
@@ -157,9 +178,18 @@ def parse(document: Document) -> Iterable[Region]:
             elif saying['seconds']:
                 endless = float(saying['seconds'])
             else:
-                yield Region(start, end, functools.partial(_expect, saying['where'] or last, saying['text']), _evaluate)
-    if blocks != document.text.count('```python') + document.text.count('<!-- invisible-code-block: python'):
-        raise ValueError(f'{document.path}: a ```python block or an invisible one is not closed, or not closed as it was opened.')
+                yield Region(
+                    start,
+                    end,
+                    functools.partial(_expect, saying['where'] or last, saying['text']),
+                    _evaluate,
+                )
+    if blocks != document.text.count('```python') + document.text.count(
+        '<!-- invisible-code-block: python'
+    ):
+        raise ValueError(
+            f'{document.path}: a ```python block or an invisible one is not closed, or not closed as it was opened.'
+        )
     yield Region(document.end, document.end, _stop, _evaluate)
 
 
@@ -173,7 +203,9 @@ def _sayings(comment: str, document: Document, start: int) -> Iterator[re.Match[
     for part in [comment] if comment.startswith('expect') else comment.split('; '):
         saying = SAYING.fullmatch(part)
         if not saying:
-            raise ValueError(f'{document.path}, {document.line_column(start)}: <!-- {part} --> says nothing that is known here.')
+            raise ValueError(
+                f'{document.path}, {document.line_column(start)}: <!-- {part} --> says nothing that is known here.'
+            )
         yield saying
 
 
@@ -181,20 +213,28 @@ def _evaluate(example: Example) -> str | None:
     try:
         example.parsed(example, example.namespace.setdefault('sessions', {}))
     except AssertionError as failure:
-        return str(failure)  # what went wrong is in the document, so pytest shows no traceback through this file
+        return str(
+            failure
+        )  # what went wrong is in the document, so pytest shows no traceback through this file
     return None
 
 
-def _run(name: str, source: str, endless: float | None, example: Example, sessions: dict[str, Session]) -> None:
+def _run(
+    name: str, source: str, endless: float | None, example: Example, sessions: dict[str, Session]
+) -> None:
     if name not in sessions:
         kafka = example.namespace.get('kafka')
-        sessions[name] = Session(name, testkafka.clean(os.environ) | (kafka.environment if kafka else {}))
+        sessions[name] = Session(
+            name, testkafka.clean(os.environ) | (kafka.environment if kafka else {})
+        )
     sessions[name].run(source, Path(example.path).name, example.line + 1, endless)
 
 
 def _expect(name: str, text: str, _example: Example, sessions: dict[str, Session]) -> None:
     if name not in sessions:
-        raise AssertionError(f'There is no session {name} yet, only: {", ".join(sessions) or "none"}')
+        raise AssertionError(
+            f'There is no session {name} yet, only: {", ".join(sessions) or "none"}'
+        )
     sessions[name].expect(text)
 
 

@@ -64,7 +64,9 @@ def _type(block: Block, namespace: dict[str, Any]) -> None:
 
 
 def _run_doctest(block: Block, namespace: dict[str, Any]) -> str:
-    test = doctest.DocTestParser().get_doctest(block['source'], namespace, 'the block', block['file'], block['line'] - 1)
+    test = doctest.DocTestParser().get_doctest(
+        block['source'], namespace, 'the block', block['file'], block['line'] - 1
+    )
     test.globs = namespace
     said: list[str] = []
     runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS)

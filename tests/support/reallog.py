@@ -12,7 +12,10 @@ CHATLOGS = Path(os.environ.get('CHATLOGS') or Path(__file__).parents[3] / 'share
 PATHS = sorted(CHATLOGS.glob('ubuntu-irc-*.txt'))
 COUNT = 3559
 
-needs_chatlogs = pytest.mark.skipif(not PATHS, reason=f'no logs in {CHATLOGS}: set CHATLOGS to a folder with the two ubuntu-irc-*.txt')
+needs_chatlogs = pytest.mark.skipif(
+    not PATHS,
+    reason=f'no logs in {CHATLOGS}: set CHATLOGS to a folder with the two ubuntu-irc-*.txt',
+)
 
 
 def said() -> list[tuple[str, str]]:
@@ -29,4 +32,9 @@ def said() -> list[tuple[str, str]]:
 
 def replay(topic: str, keep_time: bool = True) -> int:
     """Put both days into a topic; returns how many messages Kafka acknowledged."""
-    return sum(ReplaySimulator(path, speed=float('inf'), topic=topic, keep_time=keep_time).simulate(print_msg=False) for path in PATHS)
+    return sum(
+        ReplaySimulator(path, speed=float('inf'), topic=topic, keep_time=keep_time).simulate(
+            print_msg=False
+        )
+        for path in PATHS
+    )

@@ -7,7 +7,14 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 
 import trustme
-from kafka.admin import ACL, ACLOperation, ACLPermissionType, KafkaAdminClient, ResourcePattern, ResourceType
+from kafka.admin import (
+    ACL,
+    ACLOperation,
+    ACLPermissionType,
+    KafkaAdminClient,
+    ResourcePattern,
+    ResourceType,
+)
 
 from broker import Broker
 from connection.credentials import Options
@@ -20,17 +27,26 @@ class Rig:
 
     def __init__(self, stack: ExitStack) -> None:
         self.stack = stack
-        self.repairs: list[Callable[[], None]] = []  # what puts right again what a mistake has broken
+        self.repairs: list[
+            Callable[[], None]
+        ] = []  # what puts right again what a mistake has broken
 
     @functools.cached_property
     def secure(self) -> Broker:
         """A broker with every kind of door, and a topic that its visitor may read, but with no group."""
         broker = self.stack.enter_context(Broker(secure=True))
-        options = Options({name.removeprefix('KAFKA_').lower(): value for name, value in broker.env().items()})
+        options = Options(
+            {name.removeprefix('KAFKA_').lower(): value for name, value in broker.env().items()}
+        )
         with closing(KafkaAdminClient(**options)) as admin:
-            admin.create_topics({'readable': {'num_partitions': 1}, 'closed': {'num_partitions': 1}}, wait_for_metadata=True)
+            admin.create_topics(
+                {'readable': {'num_partitions': 1}, 'closed': {'num_partitions': 1}},
+                wait_for_metadata=True,
+            )
             topic = ResourcePattern(ResourceType.TOPIC, 'readable')
-            admin.create_acls([ACL('User:visitor', '*', ACLOperation.READ, ACLPermissionType.ALLOW, topic)])
+            admin.create_acls(
+                [ACL('User:visitor', '*', ACLOperation.READ, ACLPermissionType.ALLOW, topic)]
+            )
         return broker
 
     @functools.cached_property
@@ -45,7 +61,9 @@ class Rig:
     @functools.cached_property
     def elsewhere(self) -> Broker:
         """A broker that says it is to be reached under a name that only its own network knows."""
-        return self.stack.enter_context(Broker(properties={'advertised.listeners': 'PLAINTEXT://kafka.invalid:29092'}))
+        return self.stack.enter_context(
+            Broker(properties={'advertised.listeners': 'PLAINTEXT://kafka.invalid:29092'})
+        )
 
     @functools.cached_property
     def strange_ca(self) -> trustme.CA:
@@ -73,7 +91,9 @@ class Rig:
 
 def at(port: int, host: str = '127.0.0.1', **more: str) -> Settings:
     """The settings for an address, KAFKA_ in front of each name."""
-    return {'KAFKA_BOOTSTRAP_SERVERS': f'{host}:{port}'} | {f'KAFKA_{name}': value for name, value in more.items()}
+    return {'KAFKA_BOOTSTRAP_SERVERS': f'{host}:{port}'} | {
+        f'KAFKA_{name}': value for name, value in more.items()
+    }
 
 
 def free_port() -> int:

@@ -22,13 +22,26 @@ from tests.support.testkafka import clean
 
 TALK, ALERTS = 'human-messages', 'alerts'
 PICTURES = os.environ.get('ROOM_PICTURES')
-FLAGS = ('headless', 'no-sandbox', 'disable-gpu', 'disable-quic', 'no-first-run', 'disable-background-networking', 'disable-sync')
+FLAGS = (
+    'headless',
+    'no-sandbox',
+    'disable-gpu',
+    'disable-quic',
+    'no-first-run',
+    'disable-background-networking',
+    'disable-sync',
+)
 MORE_FLAGS = ('disable-component-update', 'disable-dev-shm-usage', 'hide-scrollbars')
 
 
 def needs_chromium() -> tuple[str, str]:
     """Where Chromium and its driver are; without them the test is skipped, and fails in CI."""
-    browser = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome', 'chrome'))), None)
+    browser = next(
+        filter(
+            None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome', 'chrome'))
+        ),
+        None,
+    )
     driver = shutil.which('chromedriver')
     if browser and driver:
         return browser, driver
@@ -47,9 +60,16 @@ class Browser:
         browser, driver = needs_chromium()
         options = webdriver.ChromeOptions()
         options.binary_location = browser
-        for flag in (*FLAGS, *MORE_FLAGS, f'user-data-dir={folder}', f'window-size={width},{height}'):
+        for flag in (
+            *FLAGS,
+            *MORE_FLAGS,
+            f'user-data-dir={folder}',
+            f'window-size={width},{height}',
+        ):
             options.add_argument(f'--{flag}')
-        service = webdriver.ChromeService(driver, env=os.environ | {'XDG_CONFIG_HOME': str(folder)})  # crash reports go there
+        service = webdriver.ChromeService(
+            driver, env=os.environ | {'XDG_CONFIG_HOME': str(folder)}
+        )  # crash reports go there
         self.driver = webdriver.Chrome(options=options, service=service)
 
     def open(self, address: str) -> None:
@@ -60,7 +80,12 @@ class Browser:
         return self.driver.execute_script(code, *args)
 
     def texts(self, selector: str) -> list[str]:
-        return list(self.js('return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)', selector))
+        return list(
+            self.js(
+                'return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)',
+                selector,
+            )
+        )
 
     def sees(self, text: str, selector: str = '.bubble', timeout: float = 20.0) -> None:
         eventually(lambda: any(text in each for each in self.texts(selector)), timeout)
@@ -69,7 +94,10 @@ class Browser:
         self.js('document.querySelectorAll(arguments[0])[arguments[1]].click()', selector, index)
 
     def turn_to(self, panel: str) -> None:
-        self.js('[...document.querySelectorAll(".q-tab")].find(e => e.textContent.includes(arguments[0])).click()', panel)
+        self.js(
+            '[...document.querySelectorAll(".q-tab")].find(e => e.textContent.includes(arguments[0])).click()',
+            panel,
+        )
 
     def say(self, text: str) -> None:
         from selenium.webdriver.common.by import By
@@ -95,9 +123,20 @@ def kafka_here() -> Iterator[Broker]:
 def address(kafka_here: Broker) -> Iterator[str]:
     """A room in a process of its own."""
     port = free_port()
-    environment = {name: value for name, value in (clean(os.environ) | kafka_here.env()).items() if not name.startswith('PYTEST')}
+    environment = {
+        name: value
+        for name, value in (clean(os.environ) | kafka_here.env()).items()
+        if not name.startswith('PYTEST')
+    }
     command = [sys.executable, '-m', 'room', '--port', str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     try:
         eventually(lambda: _answers(f'http://127.0.0.1:{port}/'))
         yield f'http://127.0.0.1:{port}/'
@@ -114,10 +153,19 @@ def open_room() -> Iterator[Callable[..., tuple[int, 'subprocess.Popen[str]']]]:
     """Opens rooms whose Kafka is not there: ``open_room('--host', '0.0.0.0')`` gives the port and the process."""
     with contextlib.ExitStack() as stack:
 
-        def start(*options: str, port: int = 0, to: str = '127.0.0.1', before: str = 'pass') -> tuple[int, 'subprocess.Popen[str]']:
+        def start(
+            *options: str, port: int = 0, to: str = '127.0.0.1', before: str = 'pass'
+        ) -> tuple[int, 'subprocess.Popen[str]']:
             port = port or free_port()
-            environment = {name: value for name, value in clean(os.environ).items() if not name.startswith('PYTEST')}
-            environment |= {'KAFKA_BOOTSTRAP_SERVERS': f'127.0.0.1:{free_port()}', 'PYTHONIOENCODING': 'utf-8'}
+            environment = {
+                name: value
+                for name, value in clean(os.environ).items()
+                if not name.startswith('PYTEST')
+            }
+            environment |= {
+                'KAFKA_BOOTSTRAP_SERVERS': f'127.0.0.1:{free_port()}',
+                'PYTHONIOENCODING': 'utf-8',
+            }
             code = f'import sys; from room import __main__, server; {before}; sys.exit(__main__.main())'
             process = subprocess.Popen(
                 [sys.executable, '-W', 'ignore', '-c', code, '--port', str(port), *options],
@@ -143,11 +191,17 @@ def connects(host: str, port: int) -> bool:
     return False
 
 
-def get(port: int, path: str, to: str = '127.0.0.1', source: str = '', **headers: str) -> tuple[int, Message, str]:
+def get(
+    port: int, path: str, to: str = '127.0.0.1', source: str = '', **headers: str
+) -> tuple[int, Message, str]:
     """Ask as a program does, from an address of this machine: the status, the headers and the page."""
-    line = http.client.HTTPConnection(to, port, timeout=10, source_address=(source, 0) if source else None)
+    line = http.client.HTTPConnection(
+        to, port, timeout=10, source_address=(source, 0) if source else None
+    )
     with contextlib.closing(line):
-        line.request('GET', path, headers={name.replace('_', '-'): value for name, value in headers.items()})
+        line.request(
+            'GET', path, headers={name.replace('_', '-'): value for name, value in headers.items()}
+        )
         answer = line.getresponse()
         return answer.status, answer.headers, answer.read().decode()
 
@@ -159,7 +213,9 @@ def _answers(address: str) -> bool:
 
 
 @pytest.fixture(scope='module')
-def two(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Browser, Browser]]:
+def two(
+    address: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Browser, Browser]]:
     """Two visitors who stay for all tests of a module."""
     with contextlib.ExitStack() as stack:
         both = []
@@ -171,7 +227,9 @@ def two(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tupl
 
 
 @pytest.fixture(autouse=True)
-def settings_here(kafka_here: Broker, clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def settings_here(
+    kafka_here: Broker, clean_environment: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The test itself talks to the same Kafka."""
     for name, value in kafka_here.env().items():
         monkeypatch.setenv(name, value)

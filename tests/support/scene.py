@@ -40,7 +40,10 @@ class Scene:
         self.alerts = f'{self.topic}-alerts'
         self.instances: list[subprocess.Popen[bytes]] = []
         admin = client.KafkaAdminClient(bootstrap_servers=servers)
-        admin.create_topics({self.topic: {'num_partitions': 6}, self.alerts: {'num_partitions': 3}}, wait_for_metadata=True)
+        admin.create_topics(
+            {self.topic: {'num_partitions': 6}, self.alerts: {'num_partitions': 3}},
+            wait_for_metadata=True,
+        )
         admin.close()
 
     def start(self) -> subprocess.Popen[bytes]:
@@ -91,7 +94,11 @@ class Scene:
 
     def wait_until_read(self, timeout: float = 120.0) -> None:
         """Until the group has committed the end of each partition."""
-        reader = client.KafkaConsumer(bootstrap_servers=self.servers, group_id=f'throttle-{self.topic}', isolation_level='read_committed')
+        reader = client.KafkaConsumer(
+            bootstrap_servers=self.servers,
+            group_id=f'throttle-{self.topic}',
+            isolation_level='read_committed',
+        )
         try:
             places = [client.TopicPartition(self.topic, number) for number in range(6)]
             deadline = time.monotonic() + timeout
@@ -116,24 +123,34 @@ class Scene:
             here = record.partition
             now[here] = max(now[here], record.timestamp / 1000)
             who = (here, json.loads(record.value)['sender'])
-            said[who] = [before for before in said[who] if before > now[here] - duration] + [now[here]]
-            if len(said[who]) > limit and not (self.repeat and now[here] - loud.get(who, 0.0) < self.repeat):
+            said[who] = [before for before in said[who] if before > now[here] - duration] + [
+                now[here]
+            ]
+            if len(said[who]) > limit and not (
+                self.repeat and now[here] - loud.get(who, 0.0) < self.repeat
+            ):
                 loud[who] = now[here]
                 expected.append(f'{record.topic}/{here}/{record.offset}')
         return sorted(expected)
 
     def found(self) -> list[str]:
         """What has been alerted about."""
-        return sorted(dict(record.headers)['triggered-by'].decode() for record in self.read(self.alerts))
+        return sorted(
+            dict(record.headers)['triggered-by'].decode() for record in self.read(self.alerts)
+        )
 
     def check(self) -> None:
         """The read-committed alerts equal the reference: none is missing, none is there twice."""
         expected, deadline, found = self.reference(), time.monotonic() + 10, ['']
-        while len(found) < len(expected) and time.monotonic() < deadline:  # a commit is seen a little later in each partition
+        while (
+            len(found) < len(expected) and time.monotonic() < deadline
+        ):  # a commit is seen a little later in each partition
             found = self.found()
         time.sleep(1.0)  # for one too many
         found = self.found()
         twice = [place for place, count in collections.Counter(found).items() if count > 1]
         assert not twice, f'{len(twice)} alerts are there more than once: {twice[:5]}'
-        assert found == expected, f'{len(found)} alerts, expected {len(expected)}; missing {sorted(set(expected) - set(found))[:5]}'
+        assert found == expected, (
+            f'{len(found)} alerts, expected {len(expected)}; missing {sorted(set(expected) - set(found))[:5]}'
+        )
         assert len(expected) > 50, 'too few alerts to prove anything'

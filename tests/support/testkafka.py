@@ -38,7 +38,9 @@ class Choice:
 
 def clean(environ: Mapping[str, str]) -> dict[str, str]:
     """An environment without settings of this library, so that no developer's own Kafka is met by accident."""
-    return {name: value for name, value in environ.items() if not name.startswith('KAFKA_')} | {'WORKSHOP_ENV_FILE': ''}
+    return {name: value for name, value in environ.items() if not name.startswith('KAFKA_')} | {
+        'WORKSHOP_ENV_FILE': ''
+    }
 
 
 def choose(wanted: str, environ: Mapping[str, str]) -> Choice:
@@ -53,13 +55,29 @@ def choose(wanted: str, environ: Mapping[str, str]) -> Choice:
     servers = given.get('KAFKA_BOOTSTRAP_SERVERS', '')
     why = 'auto' if wanted == 'auto' else f'--kafka={wanted}'
     if wanted == 'env' or (wanted == 'auto' and servers):
-        missing = '' if servers else 'KAFKA_BOOTSTRAP_SERVERS is not set: set it, or leave --kafka=env out.'
-        return Choice('env', f'KAFKA_BOOTSTRAP_SERVERS={servers} ({why})', given=given, missing=missing)
+        missing = (
+            ''
+            if servers
+            else 'KAFKA_BOOTSTRAP_SERVERS is not set: set it, or leave --kafka=env out.'
+        )
+        return Choice(
+            'env', f'KAFKA_BOOTSTRAP_SERVERS={servers} ({why})', given=given, missing=missing
+        )
     if wanted in ('auto', 'docker'):
         trouble = _engine_trouble()
         if wanted == 'docker' or not trouble:
-            missing = f'No Docker engine answers ({trouble}): start one, or leave --kafka=docker out.' if trouble else ''
-            return Choice('docker', f'Docker testcontainer of {image} ({why})', image=image, missing=missing, forced=wanted == 'docker')
+            missing = (
+                f'No Docker engine answers ({trouble}): start one, or leave --kafka=docker out.'
+                if trouble
+                else ''
+            )
+            return Choice(
+                'docker',
+                f'Docker testcontainer of {image} ({why})',
+                image=image,
+                missing=missing,
+                forced=wanted == 'docker',
+            )
     return Choice('embedded', f'the embedded broker ({why})')
 
 
@@ -91,7 +109,9 @@ def _own(choice: Choice, notes: list[str]) -> Iterator[str]:
             container.stop()
             if choice.forced:
                 raise
-            notes.append(f'The embedded broker was used: Docker has no image {choice.image} ({error.explanation}).')
+            notes.append(
+                f'The embedded broker was used: Docker has no image {choice.image} ({error.explanation}).'
+            )
         except BaseException:
             container.stop()
             raise
@@ -111,7 +131,9 @@ def _engine_trouble() -> str:
     import docker
 
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore', ResourceWarning)  # a client that cannot be built leaves its socket to the collector
+        warnings.simplefilter(
+            'ignore', ResourceWarning
+        )  # a client that cannot be built leaves its socket to the collector
         try:
             client = docker.from_env(timeout=3)
             client.close()
