@@ -4,7 +4,6 @@
 
 The one idea to take away: a call costs more than what it does. One function a batch does what took ten calls a record.
 """
-# ruff: noqa: SLF001 - it is the inside of the client, which is pinned below 3.1
 
 from collections.abc import Iterator
 from typing import Any
@@ -71,7 +70,7 @@ class QuickRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
                 self.next_fetch_offset = batch.next_offset
         self.drain()
 
-    def _unpack(self, tp: TopicPartition, batch: Any, keys: Any, values: Any) -> Iterator[Any]:  # noqa: C901 - calls are what it saves
+    def _unpack(self, tp: TopicPartition, batch: Any, keys: Any, values: Any) -> Iterator[Any]:
         topic, partition = tp
         if self.check_crcs and not batch.validate_crc():
             raise kafka.errors.CorruptRecordError(

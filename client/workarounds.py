@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - it reaches into kafka-python on purpose; the client is pinned below 3.1
 """Four faults of kafka-python 3.0.12 put right, without which a broker that stays away for long breaks a producer for good.
 
 A message that was sent, not answered and then given up makes an idempotent producer ask for a new producer id, because

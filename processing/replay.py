@@ -5,23 +5,20 @@ back from the log, at the moment it is needed.
 """
 
 import contextlib
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import kafka
 import kafka.errors
-from kafka import TopicPartition
 
 import settings
+from client.read_to_end import read_to_end
 from connection import diagnosis
 from consumer import get_consumer
-from errors import UnreachableError
 
 __all__ = ['BECAUSE', 'causes', 'ensure_topic', 'origin', 'read_back']
 
 BECAUSE = 'because'  # the header that names the record a message was sent for
-PATIENCE = 30.0
 
 
 def read_back(*topics: str, offset: Any = 'earliest', schema: Any = None) -> Iterator[Any]:
@@ -38,24 +35,8 @@ def read_back(*topics: str, offset: Any = 'earliest', schema: Any = None) -> Ite
     >>> senders = {record.key for record in read_back('human-messages')}
     """
     with contextlib.closing(get_consumer(*topics, offset=offset, schema=schema)) as consumer:
-        names = [settings.topic_name(topic) for topic in topics]
-        places = [
-            TopicPartition(name, number)
-            for name in names
-            for number in consumer.partitions_for_topic(name)
-        ]
-        ends = consumer.end_offsets(places)
-        deadline = time.monotonic() + PATIENCE
-        while not consumer.assignment() or any(
-            consumer.position(place) < end for place, end in ends.items()
-        ):
-            for place, records in consumer.poll(timeout_ms=100).items():
-                yield from (record for record in records if record.offset < ends[place])
-                deadline = time.monotonic() + PATIENCE  # from here on: whoever reads took time, too
-            if time.monotonic() > deadline:
-                raise UnreachableError(
-                    f'Nothing came from {", ".join(names)} for {PATIENCE:g} s. Does Kafka run? Try: python -m settings'
-                )
+        for records in read_to_end(consumer):
+            yield from records
 
 
 def ensure_topic(topic: str, config: Mapping[str, str], partitions: int = 1) -> None:
