@@ -26,7 +26,7 @@ class Subclassable:
         """Called only for a name that is not there."""
         kind = type(self)
         base = next(each for each in kind.__mro__ if Subclassable in each.__bases__)
-        if name.startswith('_') and kind.__init__ is not base.__init__:
+        if name.startswith('_') and kind.__init__ is not base.__init__:  # type: ignore[misc]
             raise AttributeError(
                 f'{kind.__name__}.__init__ does not call super().__init__(...), so there is no '
                 f'{name!r}. Call it first, with the topic and the other arguments.'
