@@ -14,15 +14,14 @@ from bench.rig import ROOT
 IMAGE = 'apache/kafka'
 BROKER = """
 import os, sys, time
-from broker import jvm
-from broker import Broker
+from broker import Broker, jvm
 kind = sys.argv[1]
 if kind == 'plain JVM':
     jvm.FLAGS = tuple(flag for flag in jvm.FLAGS if not flag.startswith(('-Xms', '-XX:')))
 began = time.perf_counter()
 kafka = Broker()
 if kind != 'later' and kind != 'first':
-    kafka._aot = ()
+    kafka._aot_options = ()
 with kafka:
     print(time.perf_counter() - began)
 """
@@ -42,12 +41,12 @@ def broker(kind: str) -> float:
         kind: 'first' (Kafka is installed, the ahead-of-time cache is made first), 'later', 'without the cache', or 'plain JVM'
             (without the cache and without our flags).
     """
-    from broker import jvm
+    from broker import installation
 
     environment = dict(os.environ)
     with tempfile.TemporaryDirectory() as folder:
         if kind == 'first':
-            for installed in jvm.cache_folder().glob('kafka-*'):
+            for installed in installation.cache_folder().glob('kafka-*'):
                 copy = Path(folder, installed.name)
                 shutil.copytree(
                     installed,

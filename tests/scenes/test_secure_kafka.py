@@ -199,8 +199,8 @@ def test_settings_at_the_command_line_walk_all_the_way_in(
         stage for stage in ('name', 'connection', 'tls', 'login', 'metadata') if stage not in stages
     ] == []
     assert 'TLSv1.3, certificate trusted' in done.stdout
-    assert secure.passes is not None
-    assert secure.passes.passwords[user] not in done.stdout
+    assert secure.credentials is not None
+    assert secure.credentials.passwords[user] not in done.stdout
     assert 'KAFKA_SSL_CAFILE, environment' in done.stdout
 
 
