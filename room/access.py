@@ -1,6 +1,6 @@
 """Who may use the room: a pass phrase, and checks of host and origin, as ASGI middleware.
 
-`AccessMiddleware` stands before the whole web application, its web socket too; `server` adds it.
+`AccessMiddleware` runs before the whole web application, its web socket too; `server` adds it.
 
 The one idea to take away: a page that listens to a room full of people is a server, and a server
 decides what it accepts before anything else runs.

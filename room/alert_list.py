@@ -18,7 +18,7 @@ MOST_AT_ONCE = 4
 
 
 class AlertList:
-    """The list; to be made where it is to stand.
+    """The list; create it inside the element that is to contain it.
 
     Args:
         history: where the alerts come from.

@@ -22,7 +22,9 @@ MOST_IN_REPLAY = 1600
 
 
 class ChatView:
-    """The bubbles, and the button *From the beginning*; to be made where they are to stand.
+    """The bubbles, and the button *From the beginning*.
+
+    Create them inside the element that is to contain them.
 
     Args:
         state: what all pages share.

@@ -17,8 +17,9 @@ LONGEST_NAME = 30
 
 
 class Composer:
-    """The two fields and the button below the chat; to be made where they are to stand.
+    """The two fields and the button below the chat.
 
+    Create them inside the element that is to contain them.
     The browser remembers the name, so that it is there when the page is opened again.
 
     Args:

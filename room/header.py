@@ -9,7 +9,7 @@ __all__ = ['Header']
 
 
 class Header:
-    """The bar; to be made inside a page function of NiceGUI.
+    """The bar; create it inside a NiceGUI page function.
 
     Args:
         state: what all pages share.

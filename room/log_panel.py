@@ -29,7 +29,7 @@ LONGEST_TOPIC = 249  # characters: Kafka's own limit
 
 
 class LogPanel:
-    """The panel; to be made where it is to stand.
+    """The panel; create it inside the element that is to contain it.
 
     Args:
         state: what all pages share.

@@ -37,8 +37,8 @@ class Message:
             the alert tells that, else ``(sender, contents)``.
         alert_type: of a message, the type of the alert that it triggered; '' if none.
         live: whether it came after the room had opened.
-        number: its place among the messages, or among the alerts, that this room has read: from 1
-            on; 0 in a replay.
+        number: its position among the messages, or among the alerts, that this room has read:
+            from 1 on; 0 in a replay.
     """
 
     topic: str

@@ -33,7 +33,7 @@ ANSWER = 'new Promise(done => setTimeout(done, 0))'
 
 
 class Page:
-    """One browser's page; to be made inside a page function of NiceGUI.
+    """One browser's page; create it inside a NiceGUI page function.
 
     Args:
         state: what all pages share.

@@ -26,7 +26,7 @@ class Panel(Protocol):
 
 
 class Panels:
-    """The panels of one page; to be made where they are to stand.
+    """The panels of one page; create them inside the element that is to contain them.
 
     Args:
         state: what all pages share.

@@ -20,7 +20,7 @@ GREY = '#888'  # can be read on white and on black
 
 
 class PlotsPanel:
-    """The panel; to be made where it is to stand.
+    """The panel; create it inside the element that is to contain it.
 
     Args:
         history: what came for all pages.

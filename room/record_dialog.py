@@ -1,7 +1,7 @@
 """One record, shown with all that it has: position, timestamp, key, headers, bytes.
 
-The one idea to take away: what a program prints of a record is little of it, so look at all of it
-when something is strange.
+The one idea to take away: a program prints little of a record, so look at all of it when
+something is strange.
 """
 
 import kafka.errors
@@ -16,7 +16,7 @@ __all__ = ['RecordDialog']
 
 
 class RecordDialog:
-    """The dialog of one page; to be made inside a page function of NiceGUI.
+    """The dialog of one page; create it inside a NiceGUI page function.
 
     Args:
         state: what all pages share.

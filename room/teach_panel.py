@@ -13,7 +13,7 @@ __all__ = ['TeachPanel']
 
 
 class TeachPanel:
-    """The panel; to be made where it is to stand.
+    """The panel; create it inside the element that is to contain it.
 
     Everybody sees it, and only who sits at the room's machine can press its buttons.
 

@@ -2,7 +2,7 @@
 
 Part of the page beside every step of the walkthrough.
 
-The one idea to take away: a thread cannot be ended from outside, so it has to look whether it
+The one idea to take away: a thread cannot be ended from outside, so it has to check whether it
 should end, and every wait in it has to end early when it should.
 """
 

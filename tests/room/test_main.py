@@ -44,7 +44,7 @@ def test_an_impossible_port_is_told_in_a_sentence(
 
 @pytest.mark.parametrize('host', ['::1', '::'])
 def test_a_room_listens_on_ipv6(host: str, open_room: Callable[..., Any]) -> None:
-    """IPv6 addresses work, and stand in brackets in the link."""
+    """IPv6 addresses work, and are in brackets in the link."""
     if not socket.has_ipv6:
         pytest.skip('this machine has no IPv6: run it on one that has')
     port, process = open_room('--host', host, to='::1')
