@@ -16,7 +16,7 @@ from errors import AccessError, ChatError, DeliveryError, MessageError
 from processing.replay import causes
 from processing.windows import Throttle
 from producer import get_producer, send_msg
-from room.cluster import look
+from room.records import fetch_record
 from schemas import HumanMessage
 from services import Rekey
 from tests.support.logread import records, values
@@ -51,7 +51,7 @@ def test_a_header_that_is_no_text_is_shown_and_stops_nothing(topic: str, get: Ge
         (record.value, record.headers) for record in get(topic, offset='earliest', timeout=1.0)
     ]
     assert found == [(1, []), (2, [(r'\xff\xfe', b'value')]), (3, [])]
-    assert look(topic, 0, 1).headers == [(r'\xff\xfe', b'value')]
+    assert fetch_record(topic, 0, 1).headers == [(r'\xff\xfe', b'value')]
 
 
 @pytest.mark.parametrize('group', [None, 'large'], ids=['view', 'group'])
