@@ -239,12 +239,10 @@ def _reason(error: Exception) -> str:
     match = MSGSPEC_PATH.search(text)
     if match is None:
         return text
-    path = match['path']
+    text, path = text[: match.start()], match['path']
     if match['key']:
-        place = f' in a key of {path!r}' if path else ' in a key'
-    else:
-        place = _at(path)
-    return text[: match.start()] + place
+        return f'{text} in a key of {path!r}' if path else f'{text} in a key'
+    return text + _at(path)
 
 
 def _brief(value: Any) -> str:

@@ -176,7 +176,7 @@ def test_an_empty_record_is_none_where_anything_may_stand() -> None:
 def test_what_breaks_the_schema_is_refused_before_it_is_sent(
     value: Any, schema: Any, says: str
 ) -> None:
-    """The error names the schema, the place and the expected fields, and is short enough to read."""
+    """The error names the schema, the place and the expected fields, and is short."""
     with pytest.raises(MessageError, match=says) as caught:
         validate(value, schema)
     assert len(str(caught.value)) < 300
