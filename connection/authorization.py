@@ -50,8 +50,8 @@ def require_topic(handshake: Handshake, topic: str, operations: Sequence[str]) -
         raise AccessError(
             f'Topic {topic!r} does not exist at {handshake.address} (UNKNOWN_TOPIC_OR_PARTITION), '
             'and is not created automatically (auto.create.topics.enable). '
-            f'Create it: kafka-topics.sh --create --topic {topic}, '
-            'or on the page of your managed Kafka.'
+            f'Create it: kafka-topics.sh --bootstrap-server {handshake.address} --create '
+            f'--topic {topic}, or on the page of your managed Kafka.'
         )
     for operation in operations:
         denied = found.error_code == TOPIC_AUTHORIZATION_FAILED

@@ -147,7 +147,7 @@ class Handshake:
                 self._fail_silent(error)
             self.fail(
                 'login',
-                'it is a Kafka, but it closes the connection without a login',
+                'it is Kafka, but it closes the connection without a login',
                 'Set KAFKA_SECURITY_PROTOCOL=SASL_SSL or SASL_PLAINTEXT, KAFKA_SASL_MECHANISM, '
                 'user name and password',
                 error,
@@ -179,8 +179,8 @@ class Handshake:
         if response.error_code == UNSUPPORTED_SASL_MECHANISM:
             self.fail(
                 'login',
-                f'it does not support {mechanism} (UNSUPPORTED_SASL_MECHANISM), '
-                f'but {", ".join(response.mechanisms)}',
+                f'it does not support {mechanism} (UNSUPPORTED_SASL_MECHANISM); '
+                f'it supports {", ".join(response.mechanisms)}',
                 'Set KAFKA_SASL_MECHANISM to one of these',
             )
         if response.error_code:
