@@ -70,7 +70,7 @@ def get_consumer(
     except MessageError:
         raise
     except tuning.REFUSALS as error:
-        raise diagnosis.refused(error) from error
+        raise diagnosis.invalid_options(error) from error
     try:
         made.start_at(names, offset)
     except BaseException:

@@ -129,8 +129,11 @@ def test_the_way_in_warns_of_replicas_that_are_gone(cluster: Broker) -> None:
     def warnings() -> list[str]:
         told: list[tuple[str, str]] = []
         servers = settings.client_options('producer', **options(cluster.env()))
-        diagnosis.walk(
-            servers, ['gaps'], tell=lambda stage, text: told.append((stage, text)), thorough=True
+        diagnosis.check_connection(
+            servers,
+            ['gaps'],
+            report=lambda stage, text: told.append((stage, text)),
+            check_replicas=True,
         )
         return [text for stage, text in told if stage == 'WARNING']
 

@@ -88,7 +88,7 @@ def test_settings_in_the_table_are_settings() -> None:
     import kafka
 
     import settings
-    from connection import credentials
+    from connection.heroku import HEROKU_VARIABLES
 
     table = re.findall(
         r'^\| (`(?:KAFKA|WORKSHOP)_[^|]*) \|[^|]*\| ([^|]*) \|$', README, re.MULTILINE
@@ -102,7 +102,7 @@ def test_settings_in_the_table_are_settings() -> None:
     source = ''.join(path.read_text(encoding='utf-8') for path in ROOT.glob('*.py'))
     known = (
         options
-        | set(credentials.HEROKU)
+        | set(HEROKU_VARIABLES)
         | {'KAFKA_PREFIX'}
         | set(re.findall(r"'(WORKSHOP_\w+)'", source))
     )

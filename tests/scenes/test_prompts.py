@@ -162,7 +162,7 @@ def test_a_traceback_at_the_prompt_ends_with_the_way_out(topic: str, prompt: Ope
     one.type('from producer import send_msg')
     said = one.type(f"send_msg(topic='{topic}', value={{1, 2}})")
     assert said.splitlines()[-1].startswith(
-        'errors.MessageError: {1, 2} at $ is a set, which JSON does not know.'
+        'errors.MessageError: {1, 2} is of type set, which JSON does not have.'
     )
     assert one.type(f"send_msg(topic='{topic}', value=[1, 2], block=True).succeeded()") == 'True'
 
