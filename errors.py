@@ -9,6 +9,7 @@ Each message says what happened, with which value, and what to do next. Catch ``
     ├── UnreachableError (ConnectionError)  no Kafka there, or it does not let us in: names the stage and the cure
     ├── AccessError (PermissionError)   connected, but no right to that topic or group, or the topic is not there
     ├── DeliveryError                   Kafka did not acknowledge a message that was waited for
+    ├── UnreadableError                 a batch of records that cannot be unpacked: which codec, where
     └── ClosedError                     a closed consumer or service was used
 
 The one idea to take away: an error is a piece of documentation that is read at the moment it is needed.
@@ -23,6 +24,7 @@ __all__ = [
     'MessageError',
     'SettingsError',
     'UnreachableError',
+    'UnreadableError',
 ]
 
 
@@ -61,6 +63,10 @@ class AccessError(ChatError, PermissionError):
 
 class DeliveryError(ChatError):
     """Kafka did not acknowledge a message that was waited for; the cause is chained."""
+
+
+class UnreadableError(ChatError):
+    """A batch of records that cannot be unpacked: no codec for it, or damaged; the cause is chained."""
 
 
 class ClosedError(ChatError):
