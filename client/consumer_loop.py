@@ -60,7 +60,9 @@ class ChatConsumer(PlainConsumer):
     def __iter__(self) -> Any:
         """Records as they come. An interrupted loop loses none: the next one goes on behind it."""
         self.check_open()
-        return chain.from_iterable(self._steps()) if self._takes_large_steps else self
+        if self._takes_large_steps:
+            return chain.from_iterable(self._steps())
+        return super().__iter__()
 
     def __next__(self) -> Any:
         """The next record: ``next(c)``."""

@@ -12,8 +12,8 @@ import datetime
 import os
 import time
 import weakref
-from collections.abc import Callable, Iterable
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import kafka
 import kafka.errors
@@ -227,10 +227,15 @@ class PlainConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
 
     # The loop
 
-    def __iter__(self) -> Self:
+    def __iter__(self) -> Iterator[Any]:
         """Records as they come. An interrupted loop loses none: the next one goes on behind it."""
         self.check_open()
-        return self
+        while not self._is_closed:
+            try:
+                record = PlainConsumer.__next__(self)
+            except StopIteration:
+                return
+            yield record
 
     def __next__(self) -> Any:
         """The next record: ``next(c)``."""
