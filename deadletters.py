@@ -85,6 +85,23 @@ def forward(topic: str, record: Any, timeout: float = 10.0) -> None:
         ) from error
 
 
+def forward_all(topic: str, records: list[Any], timeout: float = 10.0) -> None:
+    """Put records on the dead-letter topic: send all, then wait until all are there.
+
+    Raises:
+        DeliveryError: Kafka did not acknowledge one.
+    """
+    promises = [send_raw(**letter(topic, record)) for record in records]
+    for record, promise in zip(records, promises, strict=True):
+        try:
+            promise.get(timeout=timeout)
+        except kafka.errors.KafkaError as error:
+            raise DeliveryError(
+                f'The dead letter from {record.topic}, partition {record.partition}, offset '
+                f'{record.offset} did not reach {topic!r} ({error}). Read on from there later.'
+            ) from error
+
+
 def redrive(dead_letter_topic: str, *, group_id: str = 'redrive', timeout: float = 3.0) -> int:
     """Send dead letters again to the topics they came from, each once.
 

@@ -16,6 +16,7 @@ to catch them all::
     ├── AccessError (PermissionError)       connected, but not authorized for that topic or group,
     │                                       or the topic does not exist
     ├── DeliveryError                       Kafka did not acknowledge a message that was waited for
+    ├── UnreadableError                     a batch of records cannot be unpacked: which, and why
     └── ClosedError                         a closed consumer or service was used
 
 The one idea to take away: an error is documentation, read at the moment when it is needed.
@@ -30,6 +31,7 @@ __all__ = [
     'MessageError',
     'SettingsError',
     'UnreachableError',
+    'UnreadableError',
 ]
 
 
@@ -69,6 +71,10 @@ class AccessError(ChatError, PermissionError):
 
 class DeliveryError(ChatError):
     """Kafka did not acknowledge a message that was waited for; the cause is chained."""
+
+
+class UnreadableError(ChatError):
+    """A batch of records that cannot be unpacked: no codec for it, or damaged; the cause is chained."""
 
 
 class ClosedError(ChatError):

@@ -41,6 +41,8 @@ OUR_DEFAULTS: dict[str, dict[str, Any]] = {
         'retry_backoff_ms': 20,
         # A frozen broker holds a request so long before another one is asked; 30 s by default.
         'request_timeout_ms': 10_000,
+        # Partitions that are added to a topic are noticed within this time; 5 minutes by default.
+        'metadata_max_age_ms': 5000,
     },
     'producer': {
         # A frozen broker never holds a prompt for the default 60 s.

@@ -1,6 +1,7 @@
 """Ctrl-C, held back while something is done that must not be left halfway (used wherever something runs until Ctrl-C).
 
-The one idea to take away: an interrupt may come between any two instructions, so say between which it may take effect.
+The one idea to take away: an interrupt may come between any two instructions, so say between which
+it may take effect.
 """
 
 import signal

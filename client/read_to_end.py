@@ -1,6 +1,7 @@
 """Reading up to the present end: all that a consumer's partitions hold at this moment, and no more.
 
-The one idea to take away: a log has no end, but it has an end now. Fix that first, and read up to it.
+The one idea to take away: a log has no end, but it has an end now. Fix that first, and read up to
+it.
 """
 
 import time

@@ -118,8 +118,8 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
             enable_auto_commit=False,
             isolation_level='read_committed',  # only then are offsets in another member's open transaction waited for
         )
-        self.consumer.on_malformed = self._malformed
-        self.consumer.listen(self)
+        self.consumer.on_malformed = self._on_malformed
+        self.consumer.subscribe([settings.topic_name(service.monitor_topic)], listener=self)
 
     def on_partitions_assigned(self, assigned: Any) -> None:
         """Nothing may wait inside this call-back: hold the new partitions until their state is built."""
@@ -203,6 +203,10 @@ class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
                 }
             )
             self._alerts.append(alert)
+
+    def _on_malformed(self, records: list[Any]) -> None:
+        for record in records:
+            self._malformed(record)
 
     def _malformed(self, record: Any) -> None:
         place = TopicPartition(record.topic, record.partition)
