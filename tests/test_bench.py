@@ -1,4 +1,7 @@
-"""The bench in a tiny form: it runs with every client, agrees with itself, and prints its ratios. Times are not asserted."""
+"""The bench in a tiny form: it runs with every client, and prints its ratios.
+
+All clients find the same alerts. Times are not asserted.
+"""
 
 import importlib
 import importlib.util
@@ -21,7 +24,10 @@ ROOT = Path(__file__).parents[1]
     reason='the clients to measure against are missing: pip install -r bench/requirements.txt',
 )
 def test_a_quick_bench_prints_its_ratios() -> None:
-    """`python -m bench --quick` does every job once with every client, counts the same alerts everywhere, and writes nothing."""
+    """`python -m bench --quick` does every job once with every client, and writes nothing.
+
+    All clients find the same alerts.
+    """
     before = (ROOT / 'bench' / 'results.json').read_bytes()
     run = subprocess.run(
         [sys.executable, '-m', 'bench', '--quick'],
@@ -45,7 +51,7 @@ def test_a_quick_bench_prints_its_ratios() -> None:
 
 
 def test_the_results_that_are_shown_are_there() -> None:
-    """The table of the last full run holds every promise with its target, and the plot is well-formed."""
+    """The results of the last full run hold every promise with its target; the plot is valid."""
     results = json.loads((ROOT / 'bench' / 'results.json').read_text(encoding='utf-8'))
     assert results['rounds'] >= 1
     assert len([each for each in results['ratios'] if each['kept'] is not None]) >= 12

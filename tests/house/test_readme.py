@@ -1,4 +1,7 @@
-"""The README says what is there: commands, files, settings, links; and its promises about itself. Its code is run by conftest.py."""
+"""The README says what is there: commands, files, settings, links; and keeps its own promises.
+
+Its code is run by conftest.py.
+"""
 
 import ast
 import importlib.util
@@ -36,7 +39,7 @@ IN_ONE_LINE = (
 
 
 def test_the_interface_is_shown_in_order() -> None:
-    """The lines that the workshop is known for stand in the walkthrough's code as they are, in their order."""
+    """The lines that the workshop is known for stand in the walkthrough as they are, in order."""
     place = 0
     code = '\n'.join(PYTHON)
     for line in INTERFACE:
@@ -57,7 +60,10 @@ def test_the_nine_steps_come_first_and_in_order() -> None:
 
 
 def test_commands_are_there() -> None:
-    """Each `make` target, each `python -m` module and each file that is copied or installed from exists."""
+    """Each `make` target and each `python -m` module exists.
+
+    So does each file that is copied or installed from.
+    """
     targets = re.findall(
         r'^([a-z-]+):', (ROOT / 'Makefile').read_text(encoding='utf-8'), re.MULTILINE
     )
@@ -84,7 +90,10 @@ def test_files_in_the_table_are_there_and_in_order() -> None:
 
 
 def test_settings_in_the_table_are_settings() -> None:
-    """Each variable of the settings table is one that the code knows; those with a fixed default have that default."""
+    """Each variable of the settings table is one that the code knows.
+
+    Those with a fixed default have that default.
+    """
     import kafka
 
     import settings
