@@ -117,6 +117,14 @@ def test_pages_have_100_columns(page: str) -> None:
     assert [line for line in lines if len(line) > 100 and not line.startswith('|')] == []
 
 
+def test_files_that_contributing_names_are_there() -> None:
+    """Where CONTRIBUTING says that something new goes, there is a file or a folder."""
+    text = (ROOT / 'CONTRIBUTING.md').read_text(encoding='utf-8')
+    named = re.findall(r'`([\w./-]+(?:\.py|\.txt|\.md|/))`', text)
+    assert {'simulators.py', 'alerts.py', 'room/panels.py', 'settings.py', 'client/'} <= set(named)
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 def test_settings_in_the_table_are_settings() -> None:
     """Each variable of the settings table is one that the code knows.
 
