@@ -17,6 +17,7 @@ from kafka import OffsetAndMetadata, TopicPartition
 
 from client.fetched_ahead import FetchedAhead
 from client.fetched_records import FastRecords
+from client.group_joins import SeenThroughJoin
 from client.plain_consumer import Batch, PlainConsumer
 from client.private_names import Acceleration
 from client.workarounds import read_any_header
@@ -53,6 +54,7 @@ class ChatConsumer(PlainConsumer):
         read_any_header()
         super().__init__(*topics, **options)
         FastRecords.use_in(self)
+        SeenThroughJoin.use_in(self)
         self._takes_large_steps = LargeSteps.is_on(self)
 
     # The loop
