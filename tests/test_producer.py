@@ -141,7 +141,7 @@ def test_headers_and_time_are_kept(topic: str) -> None:
         ({'value': {'when': float('nan')}}, r'\$\.when'),
         ({'value': {'sender': 'red'}, 'schema': HumanMessage}, 'contents'),
         ({'value': 'x' * 2_000_000}, 'max_request_size=1048576'),
-        ({'value': 1, 'key': 7}, "The key 7 is a int. Use text or bytes: '7'"),
+        ({'value': 1, 'key': 7}, "The key must be a str or bytes, not int: 7. Use text: '7'."),
         ({'value': 1, 'headers': [('name', 'text')]}, r'pairs of \(str, bytes\)'),
         ({'value': 1, 'headers': 5}, r'pairs of \(str, bytes\)'),
         ({'value': 1, 'timestamp': 'noon'}, 'timestamp is seconds'),

@@ -44,7 +44,7 @@ def test_what_kafka_does_not_take_is_counted_and_said_once(
     )
     assert [
         record.getMessage() for record in caplog.records if record.name == 'client.delivery'
-    ] == [f'3 of 7 messages to {topic} were lost: Kafka did not take them.']
+    ] == [f'3 of 7 messages to {topic} were not delivered: Kafka did not take them.']
     assert len(records(topic)) == 4
 
 
@@ -71,7 +71,8 @@ def test_a_run_says_that_kafka_is_away_and_back(
         record.getMessage() for record in caplog.records if record.name == 'client.delivery'
     ]
     assert re.fullmatch(
-        r'Kafka does not answer. Messages to human-messages wait for it, until now [1-9]\d*.', away
+        r'Kafka does not answer: [1-9]\d* messages to human-messages wait to be acknowledged\.',
+        away,
     )
     assert back == 'Kafka answers again.'
 
@@ -94,7 +95,7 @@ def test_silence_is_said_once_and_only_where_an_answer_is_due(
     now[0] = 200.0
     tally.wait_for_room()
     assert [record.getMessage() for record in caplog.records] == [
-        'Kafka does not answer. Messages to any wait for it, until now 1.',
+        'Kafka does not answer: 1 messages to any wait to be acknowledged.',
         'Kafka answers again.',
     ]
 
@@ -115,7 +116,7 @@ def test_the_end_of_a_run_says_what_it_waits_for(caplog: pytest.LogCaptureFixtur
         tally.settle(flush)
     assert waits == [2.0, 10.0]
     assert [record.getMessage() for record in caplog.records] == [
-        'Kafka is waited for, 10 s at most: messages to any that it has not acknowledged: 1.'
+        'Waiting for Kafka, at most 10 s: 1 messages to any are not acknowledged.'
     ]
 
 

@@ -8,7 +8,6 @@ import pytest
 
 import producer
 from broker import Broker
-from client import tuning
 from consumer import get_consumer
 from errors import UnreachableError
 from services import Service
@@ -43,7 +42,7 @@ def test_a_bulk_loop_against_a_frozen_broker_ends_with_an_error_and_bounded_memo
             send_without_end()
         assert 1000 < len(promises) < 100_000
         assert (
-            tuning.pending(producer.get_producer())
+            producer._state.sending.backlog.pending()  # type: ignore[union-attr]
             == sum(not promise.is_done for promise in promises)
             > 1000
         )
