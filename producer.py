@@ -168,7 +168,8 @@ def send_msg(
     try:
         key_bytes = key.encode() if isinstance(key, str) else key
         when = None if timestamp is None else send_errors.milliseconds(timestamp)
-        future = sending.send(wire_topic, data, key_bytes, headers, when, block)
+        sending.admit(len(data), block)
+        future = sending.send(wire_topic, data, key_bytes, headers, when)
     except kafka.errors.KafkaTimeoutError as error:
         raise send_errors.unanswered(topic, error) from error
     except (TypeError, ValueError, OverflowError, kafka.errors.MessageSizeTooLargeError) as error:
@@ -201,7 +202,7 @@ def send_raw(
         timestamp_ms: the record's time in milliseconds since 1970; None is now.
     """
     sending = _get_sending()
-    future = sending.send_at_once(topic, value, key, headers, timestamp_ms)
+    future = sending.send(topic, value, key, headers, timestamp_ms)
     future.add_errback(sending.note_failure)
     return future
 

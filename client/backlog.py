@@ -16,11 +16,11 @@ import kafka.errors
 
 from client.private_names import Acceleration
 
-__all__ = ['MEMORY', 'Backlog', 'PendingCount']
+__all__ = ['FUTURE_BYTES', 'STEP_BYTES', 'Backlog', 'PendingCount']
 
 MEMORY = 64 * 2**20  # bytes of messages and their futures that may wait for an acknowledgement
-FUTURE_BYTES = 1000  # what a future takes
-LOOK_EVERY = 4 * 2**20  # bytes taken between two looks at the backlog
+FUTURE_BYTES = 1000  # what a message takes besides its value
+STEP_BYTES = 4 * 2**20  # what is taken between two looks at the backlog
 POLL = 0.005  # seconds between two looks while one waits
 
 
@@ -85,23 +85,21 @@ class Backlog:
         self.add = self._counter.add
         self._patience = producer.config['max_block_ms'] / 1000
         self._limit = limit
-        self._steps: deque[tuple[int, int]] = deque()  # messages and bytes between two looks
-        self._messages = 0
-        self._bytes = 0
+        self._steps: deque[tuple[int, int]] = deque()  # messages and bytes, oldest first
 
-    def take(self, size: int) -> None:
-        """Make room for a message of so many bytes.
+    def take(self, messages: int, size: int) -> None:
+        """Return when there is room for more; to be called for each ``STEP_BYTES`` that were taken.
+
+        Args:
+            messages: how many were taken since the last call.
+            size: their bytes, with ``FUTURE_BYTES`` for each.
 
         Raises:
-            KafkaTimeoutError: there was none for ``max_block_ms``.
+            KafkaTimeoutError: there was no room for ``max_block_ms``.
         """
-        self._messages += 1
-        self._bytes += size + FUTURE_BYTES
-        if self._bytes > LOOK_EVERY:
-            self._steps.append((self._messages, self._bytes))
-            self._messages = self._bytes = 0
-            if not _is_clients_own_thread():  # it must not wait for itself
-                self._wait_for_room()
+        self._steps.append((messages, size))
+        if not _is_clients_own_thread():  # it must not wait for itself
+            self._wait_for_room()
 
     def wait_until_empty(self, timeout: float) -> None:
         """Return when everything is acknowledged or has failed, or after so many seconds."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from client.backlog import Backlog
+from client.backlog import FUTURE_BYTES, STEP_BYTES, Backlog
 from client.chat_producer import ChatProducer
 from client.lingering import Lingering
 from client.short_send import ShortSend
@@ -41,70 +41,69 @@ class Sending:
         self._lingering: Lingering | None = None
         if lingers and Lingering.is_on(producer):
             self._lingering = Lingering(producer)
-        self._send: Callable[..., Any] = self._send_plainly
+        self._messages = 0
+        self._bytes = 0
+        # Takes what send_plainly takes, and returns the same future. It is an attribute because a
+        # call in between would cost as much as all that is decided in `admit`.
+        self.send: Callable[..., Any] = self.send_plainly
         if ShortSend.is_on(producer):
-            self._send = ShortSend(producer, self._send_plainly).send
+            self.send = ShortSend(producer, self.send_plainly).send
+        if self.backlog.counts_futures:
+            self.send = partial(self._send_and_count, self.send)
 
-    def send(
+    def admit(self, size: int, alone: bool) -> None:
+        """Make ready for a message; to be called before ``send``.
+
+        Args:
+            size: bytes of its value.
+            alone: somebody waits for this very message.
+
+        Raises:
+            KafkaTimeoutError: there was no room for it for ``max_block_ms``.
+        """
+        if self._lingering is not None:
+            self._lingering.choose(alone)
+        self._messages += 1
+        self._bytes += size + FUTURE_BYTES
+        if self._bytes > STEP_BYTES:
+            messages, taken = self._messages, self._bytes
+            self._messages = self._bytes = 0
+            self.backlog.take(messages, taken)
+
+    def send_plainly(
         self,
         topic: str,
-        value: bytes,
+        value: bytes | None,
         key: Any,
         headers: Headers,
         timestamp_ms: int | None,
-        alone: bool,
     ) -> Any:
-        """Send a message as soon as there is room for it.
+        """Send a message by the client's public method.
 
         Args:
             topic: with its prefix.
-            value: bytes.
+            value: bytes, or None for a tombstone.
             key: bytes, or None.
             headers: pairs of name and bytes, or None.
             timestamp_ms: the record's time, or None for now.
-            alone: somebody waits for this very message.
 
         Returns:
             The client's future.
 
         Raises:
-            KafkaTimeoutError: there was no room for ``max_block_ms``, or the topic is not known.
+            KafkaTimeoutError: Kafka tells nothing about the topic for ``max_block_ms``.
             IllegalStateError: the producer is closed.
             TypeError, ValueError, MessageSizeTooLargeError: it cannot be sent.
         """
-        if self._lingering is not None:
-            self._lingering.choose(alone)
-        self.backlog.take(len(value))
-        future = self._send(topic, value, key, headers, timestamp_ms)
-        if self.backlog.counts_futures:
-            self.backlog.add(future)
-        return future
-
-    def send_at_once(
-        self,
-        topic: str,
-        value: bytes | None,
-        key: bytes | None,
-        headers: Headers,
-        timestamp_ms: int | None,
-    ) -> Any:
-        """Send bytes, whether there is room for them or not; returns the client's future."""
-        future = self._send_plainly(topic, value, key, headers, timestamp_ms)
-        self.backlog.add(future)
-        return future
-
-    def _send_plainly(
-        self,
-        topic: str,
-        value: bytes | None,
-        key: bytes | None,
-        headers: Headers,
-        timestamp_ms: int | None,
-    ) -> Any:
         listed = None if headers is None else list(headers)
         future = self.producer.send(topic, value, key, listed, timestamp_ms=timestamp_ms)
         if future.is_done:  # the topic's metadata was refused: nothing reached the wire
             self._failed_before_the_wire = future.exception
+        return future
+
+    def _send_and_count(self, send: Callable[..., Any], *arguments: Any) -> Any:
+        future = send(*arguments)
+        self.backlog.add(future)
         return future
 
     def is_spent_by(self, error: BaseException) -> bool:

@@ -54,7 +54,7 @@ class ShortSend(Acceleration):
         return super().why_off(target)
 
     def send(
-        self, topic: str, value: bytes, key: Any, headers: Any, timestamp_ms: int | None
+        self, topic: str, value: bytes | None, key: Any, headers: Any, timestamp_ms: int | None
     ) -> Any:
         """As ``KafkaProducer.send``: returns the same future, and raises the same errors."""
         producer = self._producer
@@ -62,6 +62,7 @@ class ShortSend(Acceleration):
         if (
             not partitions
             or key.__class__ is not bytes
+            or value is None
             or headers is not None
             or len(key) + len(value) > self._small
             or producer._closed
