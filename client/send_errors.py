@@ -4,6 +4,7 @@ The one idea to take away: the client knows what failed, and not why. Ask again,
 other, before you tell a person.
 """
 
+import contextlib
 import re
 import threading
 import time
@@ -123,6 +124,8 @@ def wait(future: Any, topic: str, timeout: float) -> None:
         if not _is_done_within(future, 0.85 * timeout):
             why = _why(0.1 * timeout)
         future.get(timeout=max(began + timeout - time.monotonic(), 0))
+        if not future.is_done:  # kafka-python 3.1.0.dev returns None instead of raising
+            raise kafka.errors.KafkaTimeoutError(f'no acknowledgement within {timeout:g} s')
     except kafka.errors.AuthorizationError as error:
         raise AccessError(
             f'Not authorized to write to topic {topic!r} ({_name(error)}). Ask for WRITE on it, or '
@@ -145,11 +148,9 @@ def wait(future: Any, topic: str, timeout: float) -> None:
 
 
 def _is_done_within(future: Any, seconds: float) -> bool:
-    try:
+    with contextlib.suppress(kafka.errors.KafkaTimeoutError):
         future.get(timeout=seconds)
-    except kafka.errors.KafkaTimeoutError:
-        return bool(future.is_done)
-    return True
+    return bool(future.is_done)
 
 
 def _name(error: BaseException) -> str:
