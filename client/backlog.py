@@ -25,7 +25,7 @@ POLL = 0.005  # seconds between two looks while one waits
 
 
 class PendingCount(Acceleration):
-    """Reads the number of unacknowledged messages where the client has it: 0.6 us less a message.
+    """Reads the number of unacknowledged messages where the client has it: 2.5 us less a message.
 
     Without it each future gets a call-back that counts.
     """

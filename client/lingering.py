@@ -16,10 +16,11 @@ BULK_LINGER_MS = 20
 
 
 class Lingering(Acceleration):
-    """Chooses ``linger_ms`` anew for each message: 10 us less a message in bulk.
+    """Chooses ``linger_ms`` anew for each message: a tenth of the CPU time in a steady stream.
 
-    With ``linger_ms=0`` the client's thread is woken for every third message of a loop; with 5, a
-    sender who waits for each acknowledgement falls from 1000 messages a second to 140.
+    A message every 0.3 ms costs the client's thread 30 us instead of 310: with ``linger_ms=0`` each
+    one is a request of its own. A constant ``linger_ms=5`` would slow down who waits for each
+    acknowledgement, from 1000 messages a second to 140.
 
     Args:
         producer: a KafkaProducer whose user has set no ``linger_ms``.

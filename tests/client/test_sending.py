@@ -53,6 +53,7 @@ def test_where_private_names_have_moved_the_plain_client_sends(
     topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client whose private methods look otherwise is used by its public ones; nothing fails."""
+    monkeypatch.setenv('WORKSHOP_PLAIN_CLIENT', '')
     append, run_once = RecordAccumulator.append, Sender.run_once
 
     def append_otherwise(buffer: Any, *record: Any, **options: Any) -> Any:
