@@ -16,7 +16,8 @@ from typing import Any
 import kafka.errors
 
 import settings
-from client import send_errors, tuning
+from client import send_errors
+from client.chat_producer import REFUSALS
 from client.consumer_loop import ChatConsumer
 from connection import diagnosis
 from errors import MessageError
@@ -79,7 +80,7 @@ def get_consumer(
         raise diagnosis.explain(known, error) from error
     except MessageError:
         raise
-    except tuning.REFUSALS as error:
+    except REFUSALS as error:
         raise diagnosis.invalid_options(error) from error
     try:
         made.start_at(names, offset)

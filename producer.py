@@ -1,10 +1,11 @@
 """Send messages (walkthrough step 1).
 
-``send_msg`` hands a message to the client and returns at once with a promise: kafka-python's own future. There is one
-producer a process, made at the first send, shared by all threads, made anew after a fork, flushed and closed at exit.
+``send_msg`` hands a message to the client and returns at once with a promise: kafka-python's own
+future. There is one producer a process, made at the first send, shared by all threads, made anew
+after a fork, flushed and closed at exit.
 
-The one idea to take away: sending is asynchronous. The promise is kept when every replica that must have the message
-has it (acks=all), and idempotence keeps a retry from writing it twice.
+The one idea to take away: sending is asynchronous. The promise is kept when every replica that must
+have the message has it (acks=all), and idempotence keeps a retry from writing it twice.
 """
 
 import atexit
@@ -19,7 +20,10 @@ from typing import Any
 import kafka.errors
 
 import settings
-from client import send_errors, tuning, workarounds
+from client import send_errors
+from client.chat_producer import make_producer
+from client.partitioner import make_partitioner
+from client.sending import Sending
 from connection import diagnosis
 from errors import AccessError, DeliveryError
 from schemas import encode, validate
@@ -35,19 +39,40 @@ class _State:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.pid = os.getpid()
-        self.producer: Any = None
-        self.flow: tuning.Flow | None = None
-        self.topics: dict[str, str] = {}
+        self.sending: Sending | None = None
+        self.topics: dict[str, str] = {}  # those that Kafka lets us write to, with their prefix
         self.lost = 0
 
-    def note_failure(self, error: BaseException) -> None:
-        """Count a message that was not delivered; a producer that is spent by it is used no more."""
+    def begin(self, options: settings.Options, knock: bool) -> Sending:
+        """Make the producer, unless there is one."""
+        with self.lock:
+            if self.sending is None:
+                producer = make_producer(options, knock)
+                lingers = 'linger_ms' not in options
+                self.sending = Sending(producer, lingers, self._note_failure)
+                atexit.register(close)
+            return self.sending
+
+    def forget(self, sending: Sending) -> None:
+        """Have the next message make another producer."""
+        with self.lock:
+            if self.sending is sending:
+                self.sending = None
+
+    def _note_failure(self, sending: Sending, error: BaseException) -> None:
+        """Count a message that was not delivered, and use a producer that is spent no more.
+
+        Called in the client's own thread, so it takes no lock and waits for nothing.
+        """
         if not self.lost:
-            log.warning('a message was not delivered: %s (more of them are only counted)', error)
+            log.warning(
+                'A message was not delivered: %s. Further ones are only counted.',
+                send_errors.describe(error),
+            )
         self.lost += 1
-        if self.producer is not None and tuning.is_spent(self.producer):
-            tuning.abandon(self.producer)
-            self.producer, self.flow = None, None
+        if self.sending is sending and sending.is_spent_by(error):
+            self.sending = None
+            sending.producer.close_soon()
 
 
 _state = _State()
@@ -57,36 +82,29 @@ def get_producer() -> Any:
     """This process's KafkaProducer, made at the first call.
 
     Raises:
-        UnreachableError: no Kafka there, within 5 s; it names the address, the cause and the way out.
+        UnreachableError: no Kafka there, within 5 s; it names the address, the cause, the way out.
         SettingsError: a setting is wrong.
     """
-    return _get_flow().producer
+    return _get_sending().producer
 
 
-def _get_flow() -> tuning.Flow:
-    if _state.flow is not None and _state.pid == os.getpid():
-        return _state.flow
-    return _begin(
-        settings.client_options('producer', partitioner=tuning.KeyPartitioner()), knock=True
-    )
+def _get_sending() -> Sending:
+    sending = _state.sending
+    if sending is not None and _state.pid == os.getpid():
+        return sending
+    return _state.begin(_options(), knock=True)
 
 
-def _begin(options: settings.Options, knock: bool) -> tuning.Flow:
-    with _state.lock:
-        if _state.flow is None:
-            made = tuning.make_producer(options, knock)
-            _state.flow = tuning.Flow(made, lingers='linger_ms' not in options)
-            _state.producer = made
-            atexit.register(close)
-        return _state.flow
+def _options() -> settings.Options:
+    return settings.client_options('producer', partitioner=make_partitioner())
 
 
 def _forget_after_fork() -> None:
-    """A producer's thread and sockets do not survive a fork: leave it to the parent, and make another when asked."""
+    """A producer's thread and sockets do not survive a fork: leave it to the parent."""
     global _state
-    abandoned = _state.producer
+    abandoned = _state.sending
     if abandoned is not None:
-        tuning.abandon(abandoned)
+        abandoned.producer.leave()
         atexit.unregister(close)
     _state = _State()
 
@@ -111,7 +129,8 @@ def send_msg(
     Args:
         topic: where to; Kafka creates it if it may.
         value: any JSON value, such as ``{'sender': 'red', 'contents': 'hello'}``.
-        key: messages of one key stay in order on one partition. None takes the value's ``sender``, if it has one.
+        key: messages of one key stay in order on one partition. None takes the value's
+            ``sender``, if it has one.
         block: wait until Kafka has acknowledged, and raise if it does not.
         timeout: seconds to wait with ``block``.
         headers: pairs of name and bytes.
@@ -119,12 +138,14 @@ def send_msg(
         schema: a TypedDict to check the value against, such as ``schemas.HumanMessage``.
 
     Returns:
-        kafka-python's future: ``succeeded()``, ``failed()``, ``get(timeout=...)``, ``add_callback``, ``exception``.
+        kafka-python's future: ``succeeded()``, ``failed()``, ``get(timeout=...)``,
+        ``add_callback``, ``exception``.
 
     Raises:
         MessageError: the value, key, topic or a header cannot be sent; nothing reached the wire.
         UnreachableError: no Kafka there.
-        AccessError: no right to write to the topic, or it is not there and Kafka creates none.
+        AccessError: not authorized to write to the topic, or it does not exist and Kafka creates
+            none.
         DeliveryError: with ``block``, Kafka refused the message or did not acknowledge it in time.
 
     >>> promise = send_msg(topic='human-messages', key='red', value={'some': 'dict'})
@@ -132,7 +153,7 @@ def send_msg(
     'human-messages'
     """
     if block:
-        send_errors.check_patience(timeout)
+        send_errors.check_timeout(timeout)
     data = encode(value)
     if schema is not None:
         validate(value, schema)
@@ -142,26 +163,23 @@ def send_msg(
     state = _state
     wire_topic = state.topics.get(topic) if isinstance(topic, str) else None
     if wire_topic is None:
-        wire_topic = _meet(topic)
-    flow = state.flow or _get_flow()
+        wire_topic = _require_access(topic)
+    sending = state.sending or _get_sending()
     try:
-        flow.admit(len(data), block)
+        key_bytes = key.encode() if isinstance(key, str) else key
         when = None if timestamp is None else send_errors.milliseconds(timestamp)
-        future = flow.send(
-            wire_topic, data, key.encode() if isinstance(key, str) else key, headers, when
-        )
+        sending.admit(len(data), block)
+        future = sending.send(wire_topic, data, key_bytes, headers, when)
     except kafka.errors.KafkaTimeoutError as error:
         raise send_errors.unanswered(topic, error) from error
     except (TypeError, ValueError, OverflowError, kafka.errors.MessageSizeTooLargeError) as error:
         raise send_errors.unfit(key, data, headers, timestamp, error) from error
     except kafka.errors.IllegalStateError:  # another thread has just closed the producer
-        with state.lock:
-            if state.flow is flow:
-                state.flow = state.producer = None
+        state.forget(sending)
         return send_msg(
             topic, value, key, block=block, timeout=timeout, headers=headers, timestamp=timestamp
         )
-    future.add_errback(state.note_failure)
+    future.add_errback(sending.note_failure)
     if block:
         send_errors.wait(future, topic, timeout)
     return future
@@ -174,26 +192,36 @@ def send_raw(
     headers: Any = (),
     timestamp_ms: int | None = None,
 ) -> Any:
-    """Send bytes as they are, by this process's producer, to a topic with its prefix; returns the client's future."""
-    producer, state = get_producer(), _state
-    future = producer.send(topic, value, key, list(headers), timestamp_ms=timestamp_ms)
-    future.add_errback(state.note_failure)
+    """Send bytes as they are, by this process's producer; returns the client's future.
+
+    Args:
+        topic: where to, with its prefix.
+        value: bytes, or None for a tombstone.
+        key: bytes, or None.
+        headers: pairs of name and bytes.
+        timestamp_ms: the record's time in milliseconds since 1970; None is now.
+    """
+    sending = _get_sending()
+    future = sending.send(topic, value, key, headers, timestamp_ms)
+    future.add_errback(sending.note_failure)
     return future
 
 
-def _meet(topic: Any) -> str:
-    """Before the first message to a topic: be sure that Kafka lets us write to it. One walk serves the topic and a new producer."""
+def _require_access(topic: Any) -> str:
+    """Before the first message to a topic: be sure that Kafka lets us write to it.
+
+    One connection serves the topic and a new producer. Returns the topic's name with its prefix.
+    """
     send_errors.check_topic(topic)
     wire_topic = settings.topic_name(topic)
-    options = settings.client_options('producer', partitioner=tuning.KeyPartitioner())
+    options = _options()
     try:
         diagnosis.require_access(options, [wire_topic], 'write')
     except AccessError:
-        _begin(
-            options, knock=False
-        )  # settings that do not fit together are told before a right that is missing
+        # Settings that do not fit together are told before an authorization that is missing.
+        _state.begin(options, knock=False)
         raise
-    _begin(options, knock=False)
+    _state.begin(options, knock=False)
     _state.topics[topic] = wire_topic
     return wire_topic
 
@@ -207,19 +235,22 @@ def flush(timeout: float = 10.0) -> None:
     Raises:
         DeliveryError: says how many messages are still under way.
     """
-    producer = _state.producer
-    if producer is None or _state.pid != os.getpid():
+    sending = _state.sending
+    if sending is None or _state.pid != os.getpid():
         return
     try:
-        producer.flush(timeout=timeout)
+        sending.producer.flush(timeout=timeout)
     except kafka.errors.KafkaTimeoutError as error:
         raise DeliveryError(
-            f'{tuning.pending(producer)} messages not acknowledged after {timeout:g} s. They are still being tried.'
+            f'{sending.backlog.pending()} messages not acknowledged after {timeout:g} s. They are '
+            'still being tried.'
         ) from error
 
 
 def close(timeout: float = 10.0) -> None:
-    """Flush, close this process's producer, and say on stderr what could not be delivered. The next send makes another.
+    """Flush, and close this process's producer. The next send makes another.
+
+    What could not be delivered is counted on stderr.
 
     Args:
         timeout: seconds to wait for acknowledgements.
@@ -228,12 +259,13 @@ def close(timeout: float = 10.0) -> None:
     with _state.lock:
         state, _state = _state, _State()
         atexit.unregister(close)
+        sending, state.sending = state.sending, None
     lost = state.lost
-    if state.producer is not None:
+    if sending is not None:
         with contextlib.suppress(kafka.errors.KafkaTimeoutError):
-            state.producer.flush(timeout=timeout)
-        lost = state.lost + tuning.pending(state.producer)
-        workarounds.close(state.producer)
+            sending.producer.flush(timeout=timeout)
+        lost = state.lost + sending.backlog.pending()
+        sending.end()
     if lost:
         print(
             f'{lost} message(s) could not be delivered: Kafka did not acknowledge them.',

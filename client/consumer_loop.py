@@ -20,7 +20,6 @@ from client.fetched_records import FastRecords
 from client.group_joins import SeenThroughJoin
 from client.plain_consumer import Batch, PlainConsumer
 from client.private_names import Acceleration
-from client.workarounds import read_any_header
 
 __all__ = ['ChatConsumer', 'LargeSteps']
 
@@ -51,7 +50,6 @@ class ChatConsumer(PlainConsumer):
 
     def __init__(self, *topics: str, **options: Any) -> None:
         self._ahead = FetchedAhead({}, {})
-        read_any_header()
         super().__init__(*topics, **options)
         FastRecords.use_in(self)
         SeenThroughJoin.use_in(self)

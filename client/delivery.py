@@ -1,7 +1,8 @@
-"""Counting what is sent: how much is under way, acknowledged, failed (walkthrough step 5, behind ``simulate``).
+"""Counting what is sent: under way, acknowledged, failed (walkthrough step 5, behind ``simulate``).
 
-The one idea to take away: ``send_msg`` returns before Kafka has the message. Whoever sends much must not keep every
-promise in memory, nor run ahead of Kafka without end, nor be cut off halfway through a message.
+The one idea to take away: ``send_msg`` returns before Kafka has the message. Whoever sends much
+must not keep every promise in memory, nor run ahead of Kafka without end, nor be cut off halfway
+through a message.
 """
 
 import logging
@@ -28,7 +29,8 @@ class Tally(CtrlC):
 
     Args:
         topic: named in the report.
-        limit: how many messages may be under way. kafka-python 3 has no bound of its own (``buffer_memory`` is gone).
+        limit: how many messages may be under way. kafka-python 3 has no bound of its own
+            (``buffer_memory`` is gone).
         clock: tells seconds, from any beginning.
 
     >>> from producer import send_msg
@@ -55,7 +57,11 @@ class Tally(CtrlC):
         return self.sent - self.acknowledged - self.failed
 
     def add(self, future: Any) -> None:
-        """Count the message that this future of ``send_msg`` stands for, now and when it is answered. Keeps no future."""
+        """Count a message, now and when it is answered.
+
+        Args:
+            future: what ``send_msg`` returned for it. It is not kept.
+        """
         if not self.under_way:
             self._heard = self.clock()
         self.sent += 1
@@ -63,19 +69,23 @@ class Tally(CtrlC):
         future.add_errback(self._fail)
 
     def wait_for_room(self) -> None:
-        """Return once few enough messages are under way. Each is answered or given up within kafka-python's ``delivery_timeout_ms``.
+        """Return once few enough messages are under way; to be called before each message.
 
-        To be called before each message: it says so, once, if Kafka does not answer.
+        Each message is acknowledged or given up within kafka-python's ``delivery_timeout_ms``. If
+        Kafka does not answer, that is said once.
         """
         self._note_silence()
-        if self.under_way >= self.limit:
-            with self._changed:
-                while self.under_way > self.limit // 2:
-                    self._changed.wait(1.0)  # with a time, so that Ctrl-C gets through on Windows
-                    self._note_silence()
+        if self.under_way < self.limit:
+            return
+        with self._changed:
+            while self.under_way > self.limit // 2:
+                self._changed.wait(1.0)  # with a timeout, so that Ctrl-C gets through on Windows
+                self._note_silence()
 
     def settle(self, flush: Callable[[float], None]) -> int:
-        """Wait for the answers that are missing, and say so if it takes long; those that failed are logged in one line.
+        """Wait for the answers that are missing, and say so if it takes long.
+
+        How many messages failed is logged in one line.
 
         Args:
             flush: waits for so many seconds, as ``producer.flush`` does.
@@ -91,14 +101,14 @@ class Tally(CtrlC):
                 flush(PATIENCE)
             if self.under_way:
                 logger.warning(
-                    'Kafka is waited for, 10 s at most: messages to %s that it has not acknowledged: %d.',
-                    self.topic,
+                    'Waiting for Kafka, at most 10 s: %d messages to %s are not acknowledged.',
                     self.under_way,
+                    self.topic,
                 )
             flush(10.0)
         if self.failed:
             logger.warning(
-                '%d of %d messages to %s were lost: Kafka did not take them.',
+                '%d of %d messages to %s were not delivered: Kafka did not take them.',
                 self.failed,
                 self.sent,
                 self.topic,
@@ -123,9 +133,9 @@ class Tally(CtrlC):
         if self.under_way and not self._silent and self.clock() - self._heard > PATIENCE:
             self._silent = True
             logger.warning(
-                'Kafka does not answer. Messages to %s wait for it, until now %d.',
-                self.topic,
+                'Kafka does not answer: %d messages to %s wait to be acknowledged.',
                 self.under_way,
+                self.topic,
             )
 
     def _wake(self) -> None:

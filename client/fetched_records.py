@@ -12,9 +12,11 @@ __all__ = ['FastRecords']
 
 
 class FastRecords(Acceleration):
-    """Unpacks a batch of records in one function, and remembers a batch that cannot be unpacked.
+    """Unpacks a batch of records in one function; where it is off, reading costs 7 us instead of 4.
 
-    Reading costs 7 us a message in large polls with kafka-python's own reader, about 4 with this.
+    It also mends two faults of kafka-python 3.0.12, which end a plain reader with an
+    ``UnreadableError``: a header whose name is not UTF-8, and a batch that cannot be unpacked, of
+    which the plain reader cannot tell at which offset it is.
     """
 
     name = 'fast-records'

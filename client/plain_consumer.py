@@ -20,9 +20,10 @@ import kafka.errors
 from kafka import TopicPartition
 
 from client.decoders import Keys, Values, is_malformed, report
+from client.first_steps import FirstStepsReading
 from client.lost_positions import follow_truncation, go_on_at_oldest
+from client.outage import Outage
 from client.start_positions import start_positions
-from client.tuning import FIRST_STEPS_MS, Outage
 from errors import AccessError, ClosedError, UnreadableError
 
 __all__ = ['PlainConsumer']
@@ -70,8 +71,7 @@ class PlainConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
             **options,
         )
         self._outage = Outage(self)
-        # kafka-python 3.0 does not hand the option on
-        self._client.cluster.config['retry_backoff_ms'] = FIRST_STEPS_MS
+        FirstStepsReading.apply(self)
         _open.add(self)
         atexit.unregister(_close_all)
         atexit.register(_close_all)

@@ -14,6 +14,7 @@ The one idea to take away: depend on what is promised; use what is not promised 
 import inspect
 import logging
 import os
+import pkgutil
 import re
 from typing import Any, ClassVar
 
@@ -43,6 +44,8 @@ class PrivateNames:
                                       is callable; its first parameters have these names, and
                                       further ones may be left out
 
+    What begins with ``kafka.`` is looked for there instead of on the client.
+
     Ask once for each client, and keep the answer: looking takes some tenths of a millisecond.
 
     >>> class Loud(Acceleration):
@@ -71,7 +74,8 @@ class PrivateNames:
         """Say once, at debug level, that it is off."""
         if cls.name not in _told:
             _told.add(cls.name)
-            log.debug('%s %r is off: %s', cls.__mro__[1].__name__.lower(), cls.name, why)
+            kind = 'workaround' if issubclass(cls, Workaround) else 'acceleration'
+            log.debug('the %s %r is off: %s', kind, cls.name, why)
 
     @classmethod
     def why_off(cls, target: Any) -> str:
@@ -111,19 +115,32 @@ def _problem(target: Any, need: str) -> str:
     parts = NEED.fullmatch(need)
     if parts is None:
         raise ValueError(f'{need!r} names no private name; see PrivateNames for the three forms.')
-    value = target
-    for name in parts['path'].split('.'):
-        owner = value if inspect.isclass(value) or inspect.ismodule(value) else type(value)
-        try:
-            value = getattr(value, name)
-        except AttributeError:
-            return f"kafka-python has no '{owner.__name__}.{name}'"
+    try:
+        value = _find(target, parts['path'])
+    except AttributeError as error:
+        return f'kafka-python has no {error}'
     kind = parts['kind']
     if kind is not None and kind not in [base.__name__ for base in type(value).__mro__]:
         return f'{parts["path"]} is a {type(value).__name__}, not a {kind}'
     if parts['parameters'] is not None and not _takes(value, parts['parameters']):
         return f'{parts["path"]} cannot be called as ({parts["parameters"]})'
     return ''
+
+
+def _find(target: Any, path: str) -> Any:
+    if path.startswith('kafka.'):
+        try:
+            return pkgutil.resolve_name(path)
+        except (AttributeError, ImportError) as error:
+            raise AttributeError(f'{path!r}') from error
+    value = target
+    for name in path.split('.'):
+        owner = value if inspect.isclass(value) or inspect.ismodule(value) else type(value)
+        try:
+            value = getattr(value, name)
+        except AttributeError as error:
+            raise AttributeError(f"'{owner.__name__}.{name}'") from error
+    return value
 
 
 def _takes(function: Any, parameters: str) -> bool:

@@ -13,11 +13,12 @@ from typing import Any
 import kafka.errors
 from kafka import TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord, Fetcher
+from kafka.record.default_records import DefaultRecordBatch
 from kafka.record.util import decode_varint
 
 from errors import UnreadableError
 
-__all__ = ['RecordReader']
+__all__ = ['AnyHeaderBatch', 'RecordReader']
 
 
 class RecordReader(Fetcher.PartitionRecords):  # type: ignore[misc]
@@ -61,6 +62,8 @@ class RecordReader(Fetcher.PartitionRecords):  # type: ignore[misc]
         self, tp: TopicPartition, records: Any, keys: Any, values: Any
     ) -> Iterator[Any]:
         while (batch := records.next_batch()) is not None:
+            if batch.__class__ is DefaultRecordBatch:
+                batch.__class__ = AnyHeaderBatch
             self._batch_end = (
                 batch.next_offset if batch.magic == 2 else int(self.next_fetch_offset) + 1
             )
@@ -189,3 +192,32 @@ class _Only:
         if not self.batches:
             raise _DoneError
         return self.batches.pop()
+
+
+class AnyHeaderBatch(DefaultRecordBatch):  # type: ignore[misc]
+    r"""A batch in which a header's name may be any bytes: ``'\xff'`` stands for one that is not UTF-8.
+
+    kafka-python 3.0.12 raises a UnicodeDecodeError there, which ends the reader for good. Only the
+    batches of our own consumers are read so.
+    """
+
+    def _read_msg(self) -> Any:
+        try:
+            return super()._read_msg()
+        except UnicodeDecodeError:
+            strict, self._buffer = self._buffer, _Lenient(self._buffer)
+            try:
+                return super()._read_msg()
+            finally:
+                self._buffer = strict
+
+
+class _Lenient(bytes):
+    """Bytes whose parts can always be read as text."""
+
+    def __getitem__(self, place: Any) -> Any:
+        part = super().__getitem__(place)
+        return _Lenient(part) if isinstance(place, slice) else part
+
+    def decode(self, *_: str) -> str:
+        return super().decode(errors='backslashreplace')

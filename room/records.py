@@ -13,7 +13,7 @@ import kafka
 from kafka import TopicPartition
 
 import settings
-from client import workarounds
+from client.fetched_records import FastRecords
 from connection import diagnosis
 from errors import AccessError, MessageError
 
@@ -32,8 +32,9 @@ def open_consumer(**options: Any) -> Any:
     defaults = {'group_id': None, 'auto_offset_reset': 'earliest'}
     known = settings.client_options('consumer', **(defaults | options))
     diagnosis.require_listener(known)
-    workarounds.read_any_header()
-    return kafka.KafkaConsumer(**known)
+    consumer = kafka.KafkaConsumer(**known)
+    FastRecords.use_in(consumer)
+    return consumer
 
 
 def fetch_record(topic: str, partition: int, offset: int, timeout: float = 3.0) -> Any:

@@ -1,4 +1,7 @@
-"""What send_msg promises: acknowledged, in order, once, from any thread or process; and errors before the wire."""
+"""What send_msg promises: acknowledged, in order, once, from any thread or process.
+
+What cannot be sent is an error before the wire.
+"""
 
 import os
 import subprocess
@@ -36,18 +39,18 @@ def python(source: str, env: dict[str, str] | None = None) -> 'subprocess.Popen[
 
 
 def test_a_promise_is_kept(topic: str) -> None:
-    """The promise is the client's own future: it becomes True by itself, and tells where the message stands."""
+    """The promise is the client's own future: it becomes True by itself, and tells the offset."""
     promise = send_msg(topic=topic, key='red', value={'some': 'dict'})
-    place = promise.get(timeout=10)
+    found = promise.get(timeout=10)
     assert promise.succeeded() is True
-    assert (place.topic, place.partition, place.offset) == (topic, 0, 0)
+    assert (found.topic, found.partition, found.offset) == (topic, 0, 0)
     assert [(record.key, decode(record.value)) for record in records(topic)] == [
         (b'red', {'some': 'dict'})
     ]
 
 
 def test_a_send_does_not_wait(topic: str, kafka: Kafka) -> None:
-    """A hundred sends come back before the first could have been waited for a hundred times, and every callback is called."""
+    """A hundred sends come back sooner than a hundred answers; every callback is called."""
     send_msg(topic, 'first', block=True)
     called: list[Any] = []
     began = time.monotonic()
@@ -55,7 +58,7 @@ def test_a_send_does_not_wait(topic: str, kafka: Kafka) -> None:
         send_msg(topic, number).add_callback(called.append)
     assert time.monotonic() - began < 1.0
     producer.flush()
-    assert [place.offset for place in called] == list(range(1, 101))
+    assert [found.offset for found in called] == list(range(1, 101))
 
 
 def test_block_waits_for_the_acknowledgement(topic: str) -> None:
@@ -88,7 +91,10 @@ def test_a_message_without_a_key_is_keyed_by_its_sender(
 
 
 def test_what_one_sender_says_stays_in_order(make_topic: Callable[..., str]) -> None:
-    """Each sender's messages are on one partition, in the order of sending, and the senders are spread over the partitions."""
+    """Each sender's messages are on one partition, in the order of sending.
+
+    The senders are spread over the partitions.
+    """
     topic = make_topic(partitions=3)
     for number in range(300):
         send_msg(topic, {'sender': f'sender {number % 10}', 'contents': str(number)})
@@ -98,10 +104,10 @@ def test_what_one_sender_says_stays_in_order(make_topic: Callable[..., str]) -> 
         said.setdefault(record.key.decode(), []).append(
             (record.partition, int(decode(record.value)['contents']))
         )
-    assert len({places[0][0] for places in said.values()}) > 1
-    for name, places in said.items():
-        assert len({partition for partition, _ in places}) == 1
-        assert [number for _, number in places] == list(range(int(name[-1]), 300, 10))
+    assert len({found[0][0] for found in said.values()}) > 1
+    for name, found in said.items():
+        assert len({partition for partition, _ in found}) == 1
+        assert [number for _, number in found] == list(range(int(name[-1]), 300, 10))
 
 
 def test_keys_go_where_kafkas_own_clients_put_them(make_topic: Callable[..., str]) -> None:
@@ -114,11 +120,12 @@ def test_keys_go_where_kafkas_own_clients_put_them(make_topic: Callable[..., str
     assert found == {key: (murmur & 0x7FFFFFFF) % 10 for key, murmur in JAVA.items()}
 
 
+# Utils.murmur2, in Kafka's UtilsTest.
 JAVA = {
     '21': -973932308,
     'foobar': -790332482,
     'a-little-bit-long-string': -985981536,
-}  # Utils.murmur2, in Kafka's UtilsTest
+}
 
 
 def test_headers_and_time_are_kept(topic: str) -> None:
@@ -141,7 +148,7 @@ def test_headers_and_time_are_kept(topic: str) -> None:
         ({'value': {'when': float('nan')}}, "at 'when'"),
         ({'value': {'sender': 'red'}, 'schema': HumanMessage}, 'contents'),
         ({'value': 'x' * 2_000_000}, 'max_request_size=1048576'),
-        ({'value': 1, 'key': 7}, "The key 7 is a int. Use text or bytes: '7'"),
+        ({'value': 1, 'key': 7}, "The key must be a str or bytes, not int: 7. Use text: '7'."),
         ({'value': 1, 'headers': [('name', 'text')]}, r'pairs of \(str, bytes\)'),
         ({'value': 1, 'headers': 5}, r'pairs of \(str, bytes\)'),
         ({'value': 1, 'timestamp': 'noon'}, 'timestamp is seconds'),
@@ -156,7 +163,10 @@ def test_headers_and_time_are_kept(topic: str) -> None:
 def test_what_cannot_be_sent_is_refused_before_the_wire(
     topic: str, arguments: dict[str, Any], says: str
 ) -> None:
-    """A wrong value, key, header, timestamp or topic is an error at once; the topic stays empty, and the next message gets through."""
+    """A wrong value, key, header, timestamp or topic is an error at once.
+
+    The topic stays empty, and the next message gets through.
+    """
     with pytest.raises(MessageError, match=says) as caught:
         send_msg(**({'topic': topic} | arguments))
     assert len(str(caught.value)) < 500
@@ -165,7 +175,10 @@ def test_what_cannot_be_sent_is_refused_before_the_wire(
 
 
 def test_many_threads_share_one_producer(topic: str) -> None:
-    """Eight threads that begin at once make one producer; each message is there once, in its thread's order."""
+    """Eight threads that begin at once make one producer.
+
+    Each message is there once, in its thread's order.
+    """
     ready = threading.Barrier(8)
     seen = set()
 

@@ -13,7 +13,7 @@ from kafka.errors import KafkaError
 
 import settings
 from broker import Broker
-from client import workarounds
+from client.chat_producer import ChatProducer
 from connection import diagnosis
 from errors import BrokerError
 from tests.support.brokers import eventually, gone, options, read, send
@@ -69,14 +69,14 @@ def test_two_copies_must_be_in_sync(cluster: Broker) -> None:
     others = [node for node in cluster.nodes if node != leader]
     for node in others:
         cluster.kill(node)
-    producer = kafka.KafkaProducer(
+    producer = ChatProducer(
         **options({'KAFKA_BOOTSTRAP_SERVERS': cluster.bootstrap_servers}),
         delivery_timeout_ms=3000,
         request_timeout_ms=1000,
     )
     with pytest.raises(KafkaError):
         producer.send('minimum', b'2').get(10)
-    workarounds.close(producer)  # the client's own close raises where something was not delivered
+    producer.close_now()  # the client's own close raises where something was not delivered
     for node in others:
         cluster.restart(node)
     send(cluster.env(), 'minimum', b'3')
@@ -96,7 +96,7 @@ def test_what_was_acknowledged_is_there_once(cluster: Broker, fault: str, cure: 
     leader = _describe(cluster, topic)['leader'][0]
     faults: list[Callable[[], None]] = [lambda: getattr(cluster, fault)(leader)]
     breaking = threading.Thread(target=faults[0])
-    producer = kafka.KafkaProducer(
+    producer = ChatProducer(
         **options(cluster.env()), reconnect_backoff_max_ms=500, request_timeout_ms=4000
     )
     promises = []

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 def test_what_kafka_does_not_take_is_counted_and_said_once(
     make_topic: Callable[..., str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Failed messages are not in the returned number; one line of this run says how many there are."""
+    """Failed messages are not in the returned number; one line of this run says how many."""
     topic = make_topic(**{'max.message.bytes': '500'})
 
     class Windbag(MsgSimulator):
@@ -36,15 +36,10 @@ def test_what_kafka_does_not_take_is_counted_and_said_once(
 
     bot = Windbag(topic, sleep=lambda _: producer.flush())
     assert bot.simulate(count=7, print_msg=False) == 4
-    assert (bot.tally.sent, bot.tally.acknowledged, bot.tally.failed, bot.tally.under_way) == (
-        7,
-        4,
-        3,
-        0,
-    )
-    assert [
-        record.getMessage() for record in caplog.records if record.name == 'client.delivery'
-    ] == [f'3 of 7 messages to {topic} were lost: Kafka did not take them.']
+    tally = bot.tally
+    assert (tally.sent, tally.acknowledged, tally.failed, tally.under_way) == (7, 4, 3, 0)
+    said = [each.getMessage() for each in caplog.records if each.name == 'client.delivery']
+    assert said == [f'3 of 7 messages to {topic} were not delivered: Kafka did not take them.']
     assert len(records(topic)) == 4
 
 
@@ -52,7 +47,10 @@ def test_what_kafka_does_not_take_is_counted_and_said_once(
 def test_a_run_says_that_kafka_is_away_and_back(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """While Kafka is frozen one line says so and how many messages wait; another one says that it answers again. All are delivered."""
+    """While Kafka is frozen one line says so, and how many messages wait; another, that it answers.
+
+    All are delivered.
+    """
     with Broker() as kafka:
         monkeypatch.setenv('KAFKA_BOOTSTRAP_SERVERS', kafka.bootstrap_servers)
 
@@ -71,7 +69,8 @@ def test_a_run_says_that_kafka_is_away_and_back(
         record.getMessage() for record in caplog.records if record.name == 'client.delivery'
     ]
     assert re.fullmatch(
-        r'Kafka does not answer. Messages to human-messages wait for it, until now [1-9]\d*.', away
+        r'Kafka does not answer: [1-9]\d* messages to human-messages wait to be acknowledged\.',
+        away,
     )
     assert back == 'Kafka answers again.'
 
@@ -79,7 +78,10 @@ def test_a_run_says_that_kafka_is_away_and_back(
 def test_silence_is_said_once_and_only_where_an_answer_is_due(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Nothing is said while nothing is under way, nor within two seconds, nor twice; nor of an answer that is no news."""
+    """Nothing is said while nothing is under way, nor within two seconds, nor twice.
+
+    Nor is an answer that is no news.
+    """
     now = [100.0]
     tally = Tally('any', clock=lambda: now[0])
     tally.wait_for_room()
@@ -94,13 +96,16 @@ def test_silence_is_said_once_and_only_where_an_answer_is_due(
     now[0] = 200.0
     tally.wait_for_room()
     assert [record.getMessage() for record in caplog.records] == [
-        'Kafka does not answer. Messages to any wait for it, until now 1.',
+        'Kafka does not answer: 1 messages to any wait to be acknowledged.',
         'Kafka answers again.',
     ]
 
 
 def test_the_end_of_a_run_says_what_it_waits_for(caplog: pytest.LogCaptureFixture) -> None:
-    """If Kafka does not acknowledge soon after Ctrl-C, a line says how long it is waited for and for how much; nothing sent, no wait."""
+    """If Kafka does not acknowledge soon after Ctrl-C, a line says for how much it is waited.
+
+    It says for how long, too. Where nothing was sent, nothing is waited for.
+    """
     tally = Tally('any')
     waits: list[float] = []
 
@@ -115,7 +120,7 @@ def test_the_end_of_a_run_says_what_it_waits_for(caplog: pytest.LogCaptureFixtur
         tally.settle(flush)
     assert waits == [2.0, 10.0]
     assert [record.getMessage() for record in caplog.records] == [
-        'Kafka is waited for, 10 s at most: messages to any that it has not acknowledged: 1.'
+        'Waiting for Kafka, at most 10 s: 1 messages to any are not acknowledged.'
     ]
 
 
@@ -135,7 +140,10 @@ print('returned', sim.simulate())
 def test_ctrl_c_ends_the_run_and_loses_nothing(
     topic: str, tmp_path: Path, delay: float, lines: int
 ) -> None:
-    """After a real SIGINT, in a burst or in a pause, what was shown, what was returned and what is in the log are one number."""
+    """After a real SIGINT, in a burst or in a pause, no message is lost.
+
+    What was shown, what was returned and what is in the log are one number.
+    """
     command = [sys.executable, '-c', ENDLESS, topic, str(delay)]
     output = tmp_path / 'output'
     with (
@@ -172,7 +180,10 @@ def ctrl_c() -> Iterator[Callable[[], None]]:
 
 
 def test_ctrl_c_waits_until_a_message_is_on_its_way(ctrl_c: Callable[[], None]) -> None:
-    """Ctrl-C amid a message takes effect after it, leaves the block quietly, and Python's own handler is back."""
+    """Ctrl-C amid a message takes effect after it, and leaves the block quietly.
+
+    Python's own handler is back.
+    """
     done = []
     with Tally('any') as tally:
         with tally.held():
@@ -203,7 +214,10 @@ def test_a_foreign_handler_of_ctrl_c_stays(ctrl_c: Callable[[], None]) -> None:
 
 
 def test_nobody_runs_far_ahead_of_kafka() -> None:
-    """With `limit` messages under way the sender waits until half of them are answered, whether well or badly."""
+    """With `limit` messages under way the sender waits until half of them are answered.
+
+    Acknowledged or failed, that is the same here.
+    """
     tally = Tally('any', limit=10)
     futures = [Future() for _ in range(10)]
     for future in futures[:9]:

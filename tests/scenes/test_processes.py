@@ -81,7 +81,7 @@ def test_at_exit_everything_is_delivered(kafka: Any, topic: str) -> None:
 def test_at_exit_what_was_not_delivered_is_counted(
     delivery_timeout: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A script whose broker is gone ends within its time and says how many messages were not delivered."""
+    """A script whose broker is gone ends in time, and says how many messages were not delivered."""
     monkeypatch.setenv('KAFKA_DELIVERY_TIMEOUT_MS', delivery_timeout)
     monkeypatch.setenv('KAFKA_REQUEST_TIMEOUT_MS', '1500')
     with Broker() as broker:
@@ -96,7 +96,10 @@ def test_at_exit_what_was_not_delivered_is_counted(
 
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='this system has no fork')
 def test_a_forked_process_has_a_producer_of_its_own(kafka: Any, topic: str) -> None:
-    """Parent and child of a fork both go on sending; what was under way is delivered once, by the parent."""
+    """Parent and child of a fork both go on sending.
+
+    What was under way is delivered once, by the parent.
+    """
     done = python(FORK, topic)
     assert done.communicate(timeout=30) == ('', '')
     assert done.returncode == 0
@@ -111,7 +114,10 @@ def test_a_forked_process_has_a_producer_of_its_own(kafka: Any, topic: str) -> N
 
 
 def test_many_threads_share_one_producer(kafka: Any, topic: str) -> None:
-    """Threads that send at the same time, from the first message on, use one producer; each one's order is kept."""
+    """Threads that send at the same time, from the first message on, use one producer.
+
+    Each one's order is kept.
+    """
     start = threading.Barrier(8)
     producers = set()
 

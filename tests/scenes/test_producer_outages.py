@@ -1,4 +1,7 @@
-"""What send_msg does where Kafka is away, frozen or restarted: it waits no longer than it says, and tells what was lost."""
+"""What send_msg does where Kafka is away, frozen or restarted.
+
+It waits no longer than it says, and tells what was lost.
+"""
 
 import logging
 import os
@@ -51,7 +54,7 @@ def python(source: str, env: dict[str, str] | None = None) -> 'subprocess.Popen[
 
 
 def test_where_nobody_listens_an_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No Kafka there: within 5 s an error with the address, the cause and the command that starts one."""
+    """No Kafka there: within 5 s an error with the address, the cause, and how to start one."""
     address = f'localhost:{free_port()}'
     monkeypatch.setenv('KAFKA_BOOTSTRAP_SERVERS', address)
     began = time.monotonic()
@@ -63,7 +66,10 @@ def test_where_nobody_listens_an_error_says_so(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.broker
 def test_a_frozen_broker_holds_no_prompt(own: Broker) -> None:
-    """While the broker is frozen, sends return at once, waiting ends when it should; afterwards every promise is kept, once."""
+    """While the broker is frozen, sends return at once, and waiting ends when it should.
+
+    Afterwards every promise is kept, once.
+    """
     send_msg('known', 'before', block=True)
     own.pause()
     began = time.monotonic()
@@ -84,7 +90,7 @@ def test_a_frozen_broker_holds_no_prompt(own: Broker) -> None:
 
 @pytest.mark.broker
 def test_what_could_not_be_delivered_is_said_at_the_end(own: Broker) -> None:
-    """A program that ends while Kafka is frozen ends within 15 s, and says how many messages are lost."""
+    """A program that ends while Kafka is frozen does so within 15 s, and says what is lost."""
     source = """
 from producer import send_msg
 send_msg('known', 'before', block=True)
@@ -108,7 +114,10 @@ for number in range(3): send_msg('known', number)
 def test_a_broker_that_restarts_is_waited_for(
     own: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What is sent while the broker is away arrives when it is back, in order, and the prompt has done nothing about it."""
+    """What is sent while the broker is away arrives when it is back, in order.
+
+    Nobody has to do anything about it.
+    """
     caplog.set_level(logging.CRITICAL)
     send_msg('restarted', 'before', block=True)
     own.kill()

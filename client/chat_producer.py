@@ -1,0 +1,112 @@
+"""A KafkaProducer from its making to its end (behind ``send_msg`` and the alert services).
+
+Everything here is done by public means.
+
+The one idea to take away: how a client ends matters as much as how it begins. A message that is
+not delivered must fail, not wait for ever, and a process must not touch what its parent opened.
+"""
+
+import threading
+from typing import Any
+
+import kafka
+import kafka.errors
+
+import settings
+from client.first_steps import FirstStepsSending
+from client.idempotence import LongOutages
+from connection import diagnosis
+
+__all__ = ['REFUSALS', 'ChatProducer', 'make_producer']
+
+# What kafka-python raises for options that do not fit together.
+REFUSALS = (
+    kafka.errors.KafkaConfigurationError,
+    ValueError,
+    AssertionError,
+    RuntimeError,
+)
+# Not retriable, but kafka-python goes on with a new epoch by itself (KIP-360).
+RECOVERABLE = (
+    kafka.errors.OutOfOrderSequenceNumberError,
+    kafka.errors.UnknownProducerIdError,
+    kafka.errors.InvalidProducerEpochError,
+)
+LAST_ACT = 1.0  # seconds for what is still in flight when a producer is closed
+
+
+class ChatProducer(kafka.KafkaProducer):  # type: ignore[misc]
+    """A KafkaProducer that can be closed while something is undelivered, and left after a fork.
+
+    kafka-python's own ``close`` flushes first, and if that fails it raises and closes nothing.
+    """
+
+    _gives_up = False
+    _is_left = False
+
+    def flush(self, timeout: float | None = None) -> None:
+        """As kafka-python's; nothing is waited for once the producer has been given up."""
+        if not self._gives_up:
+            super().flush(timeout)
+
+    def close(self, timeout: float | None = None, null_logger: bool = False) -> None:
+        """As kafka-python's: flush, then close. What was left to the parent is not touched."""
+        if not self._is_left:
+            super().close(timeout, null_logger)
+
+    def close_now(self, timeout: float = LAST_ACT) -> None:
+        """Close without a flush: what is not delivered within the time fails. Never raises.
+
+        Args:
+            timeout: seconds; with 0, what is under way fails at once.
+        """
+        self._gives_up = True
+        self.close(timeout)
+
+    def close_soon(self) -> None:
+        """Close without waiting; this may be the client's own thread, as in a call-back."""
+        self._gives_up = True
+        threading.Thread(target=self.close, args=(LAST_ACT,), daemon=True).start()
+
+    def leave(self) -> None:
+        """After a fork: the connections belong to the parent, and the thread is not there."""
+        self._is_left = True
+        self.send = _refuse
+
+    def is_spent_by(self, error: BaseException) -> bool:
+        """Whether a message that failed was the last one that this producer took.
+
+        To kafka-python one refused record is fatal to an idempotent producer, and every later one
+        fails with the same error. Java's producer goes on.
+        """
+        if not self.config['enable_idempotence']:
+            return False
+        return not isinstance(error, (kafka.errors.RetriableError, *RECOVERABLE))
+
+
+def _refuse(*_: Any, **__: Any) -> Any:
+    raise kafka.errors.IllegalStateError('this KafkaProducer belongs to the parent process')
+
+
+def make_producer(options: settings.Options, knock: bool = True) -> ChatProducer:
+    """A producer of the caller's own, whose errors tell the way out.
+
+    Args:
+        options: for kafka-python.
+        knock: ask first whether Kafka lets us in; no need where that was just seen.
+
+    Raises:
+        UnreachableError: there is no Kafka, or it does not let us in.
+        SettingsError: kafka-python refuses the options.
+    """
+    if knock:
+        diagnosis.require_listener(options)
+    try:
+        producer = ChatProducer(**options)
+    except kafka.errors.KafkaTimeoutError as error:
+        raise diagnosis.explain(options, error) from error
+    except REFUSALS as error:
+        raise diagnosis.refused(error) from error
+    FirstStepsSending.apply(producer)
+    LongOutages.apply(producer)
+    return producer

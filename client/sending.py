@@ -1,0 +1,119 @@
+"""One producer, and what is decided before each of its messages (behind ``send_msg``).
+
+The one idea to take away: what makes a send quick is chosen once for each producer, from what this
+version of the client allows; what a send promises does not depend on it.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from client.backlog import FUTURE_BYTES, STEP_BYTES, Backlog
+from client.chat_producer import ChatProducer
+from client.lingering import Lingering
+from client.short_send import ShortSend
+
+__all__ = ['Sending']
+
+Headers = Sequence[tuple[str, bytes]] | None
+
+
+class Sending:
+    """Sends the messages of one producer.
+
+    Args:
+        producer: just made.
+        lingers: whether ``linger_ms`` may be chosen for each message.
+        note_failure: is told of this object, and why a message was not delivered; to be given to
+            each future as ``note_failure``.
+    """
+
+    def __init__(
+        self,
+        producer: ChatProducer,
+        lingers: bool,
+        note_failure: Callable[['Sending', BaseException], None],
+    ) -> None:
+        self.producer = producer
+        self.note_failure = partial(note_failure, self)
+        self.backlog = Backlog(producer)
+        self._failed_before_the_wire: BaseException | None = None
+        self._lingering: Lingering | None = None
+        if lingers and Lingering.is_on(producer):
+            self._lingering = Lingering(producer)
+        self._messages = 0
+        self._bytes = 0
+        # Takes what send_plainly takes, and returns the same future. It is an attribute because a
+        # call in between would cost as much as all that is decided in `admit`.
+        self.send: Callable[..., Any] = self.send_plainly
+        if ShortSend.is_on(producer):
+            self.send = ShortSend(producer, self.send_plainly).send
+        if self.backlog.counts_futures:
+            self.send = partial(self._send_and_count, self.send)
+
+    def admit(self, size: int, alone: bool) -> None:
+        """Make ready for a message; to be called before ``send``.
+
+        Args:
+            size: bytes of its value.
+            alone: somebody waits for this very message.
+
+        Raises:
+            KafkaTimeoutError: there was no room for it for ``max_block_ms``.
+        """
+        if self._lingering is not None:
+            self._lingering.choose(alone)
+        self._messages += 1
+        self._bytes += size + FUTURE_BYTES
+        if self._bytes > STEP_BYTES:
+            messages, taken = self._messages, self._bytes
+            self._messages = self._bytes = 0
+            self.backlog.take(messages, taken)
+
+    def send_plainly(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: Any,
+        headers: Headers,
+        timestamp_ms: int | None,
+    ) -> Any:
+        """Send a message by the client's public method.
+
+        Args:
+            topic: with its prefix.
+            value: bytes, or None for a tombstone.
+            key: bytes, or None.
+            headers: pairs of name and bytes, or None.
+            timestamp_ms: the record's time, or None for now.
+
+        Returns:
+            The client's future.
+
+        Raises:
+            KafkaTimeoutError: Kafka tells nothing about the topic for ``max_block_ms``.
+            IllegalStateError: the producer is closed.
+            TypeError, ValueError, MessageSizeTooLargeError: it cannot be sent.
+        """
+        listed = None if headers is None else list(headers)
+        future = self.producer.send(topic, value, key, listed, timestamp_ms=timestamp_ms)
+        if future.is_done:  # the topic's metadata was refused: nothing reached the wire
+            self._failed_before_the_wire = future.exception
+        return future
+
+    def _send_and_count(self, send: Callable[..., Any], *arguments: Any) -> Any:
+        future = send(*arguments)
+        self.backlog.add(future)
+        return future
+
+    def is_spent_by(self, error: BaseException) -> bool:
+        """Whether the producer takes no more messages, because one failed with this error."""
+        return error is not self._failed_before_the_wire and self.producer.is_spent_by(error)
+
+    def end(self) -> None:
+        """Close the producer; what it has not delivered fails, so that no future stays open."""
+        if self.backlog.pending():
+            self.producer.close_now(timeout=0)
+            self.backlog.wait_until_empty(1.0)
+        else:
+            self.producer.close_now()
