@@ -25,10 +25,7 @@ __all__ = [
     'KeyPartitioner',
     'Outage',
     'abandon',
-    'commit',
-    'give_up',
     'make_producer',
-    'make_transactional',
     'pending',
 ]
 
@@ -98,37 +95,6 @@ def make_producer(options: settings.Options, knock: bool = True) -> Any:
     producer._metadata.config['retry_backoff_ms'] = FIRST_STEPS_MS
     workarounds.repair(producer)
     return producer
-
-
-def make_transactional(name: str) -> Any:
-    """A KafkaProducer for transactions; one of the same name that went before is shut out, and its open transaction given up.
-
-    Raises:
-        UnreachableError, KafkaError: there is no Kafka that could begin one.
-    """
-    options = settings.client_options(
-        'producer', transactional_id=name, retry_backoff_ms=5, partitioner=KeyPartitioner()
-    )
-    producer = make_producer(options)
-    try:
-        producer.init_transactions()
-    except BaseException:
-        abandon(producer)
-        raise
-    return producer
-
-
-def give_up(producer: Any, timeout: float = 2.0) -> None:
-    """Use a transactional producer no more, and end its transaction, so that readers need not wait until it expires."""
-    try:
-        result = producer._transaction_manager.begin_abort()
-        producer._sender.wakeup()
-        result.wait(timeout_ms=timeout * 1000)
-    except kafka.errors.KafkaError:
-        log.debug(
-            'the transaction is left to expire, or to the next producer of its name', exc_info=True
-        )
-    abandon(producer)
 
 
 class Flow:
@@ -215,26 +181,6 @@ class Flow:
 def pending(producer: Any) -> int:
     """How many messages are neither acknowledged nor failed."""
     return sum(batch.record_count for batch in producer._accumulator._incomplete.all())
-
-
-def commit(producer: Any, offsets: dict[TopicPartition, Any], group: Any, timeout: float) -> None:
-    """Commit the open transaction, with a group's offsets in it; the client's own methods would wait for ever.
-
-    Raises:
-        KafkaError: it was not committed, or it is not known whether it was.
-    """
-    steps = (
-        [lambda: producer._transaction_manager.send_offsets_to_transaction(offsets, group)]
-        if offsets
-        else []
-    )
-    for begin in [*steps, producer._transaction_manager.begin_commit]:
-        result = begin()
-        producer._sender.wakeup()
-        if not result.wait(timeout_ms=timeout * 1000):
-            raise kafka.errors.KafkaTimeoutError(
-                f'a transaction was not answered within {timeout:g} s'
-            )
 
 
 class Outage:

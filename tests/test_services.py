@@ -258,8 +258,8 @@ def test_members_that_share_a_room_agree_on_who_is_here(make_topic: MakeTopic) -
     talk(people)
     wait(members[0].who_is_here, dict.fromkeys(people, pytest.approx(clock[0], abs=0.002)))
     threads[1].start()
-    wait(lambda: [len(member.places) for member in members], [1, 1])
-    (kept,) = {place.partition for place in members[0].places}
+    wait(lambda: [len(member.partitions) for member in members], [1, 1])
+    (kept,) = {partition.partition for partition in members[0].partitions}
     on_kept = {each.key.decode() for each in records(topic) if each.partition == kept}
     assert 0 < len(on_kept) < 8
     clock[0] += 61.0
@@ -271,7 +271,7 @@ def test_members_that_share_a_room_agree_on_who_is_here(make_topic: MakeTopic) -
     members[0].stop()
     threads[0].join(10)
     assert members[0].who_is_here().keys() == set(people)
-    wait(lambda: len(members[1].places), 2)
+    wait(lambda: len(members[1].partitions), 2)
     clock[0] += 61.0
     talk(people[:4])
     wait(lambda: members[1].rows().keys(), set(people[:4]))

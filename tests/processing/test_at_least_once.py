@@ -161,10 +161,10 @@ def test_members_of_a_group_share_the_work(make_topic: MakeTopic) -> None:
         thread.start()
     deadline = time.monotonic() + 30
     while (
-        not all(member.places for member in members)
-        or sum(len(member.places) for member in members) != 4
+        not all(member.partitions for member in members)
+        or sum(len(member.partitions) for member in members) != 4
     ):
-        assert time.monotonic() < deadline, [member.places for member in members]
+        assert time.monotonic() < deadline, [member.partitions for member in members]
         time.sleep(0.05)
     expected = [f'{number}' for number in range(40)]
     for number in expected:

@@ -14,7 +14,7 @@ from consumer import get_consumer
 from deadletters import forward, redrive
 from errors import AccessError, ChatError, DeliveryError, MessageError
 from processing.replay import causes
-from processing.windows import Throttle
+from processing.throttle import Throttle
 from producer import get_producer, send_msg
 from room.cluster import look
 from schemas import HumanMessage
