@@ -140,6 +140,9 @@ class Archive(Service):
         path: the SQLite file; it is made if it is not there.
         group_id: see ``Service``.
 
+    Attributes:
+        path: as given; and all of ``Service``.
+
     >>> Archive(topic='human-messages', path='chat.db').search('kafka')
     []
     """

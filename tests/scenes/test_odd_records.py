@@ -1,4 +1,7 @@
-"""Records and arguments that nobody would send on purpose: they stop no loop and no service, and cost no message beside them."""
+"""Records and arguments that nobody would send on purpose.
+
+They stop no loop and no service, and cost no message beside them.
+"""
 
 import threading
 import time
@@ -87,7 +90,10 @@ def test_a_large_letter_is_cut_and_not_sent_again(topic: str, get: Get, caplog: 
 def test_a_letter_that_is_refused_loses_nothing_beside_it(
     topic: str, make_topic: MakeTopic, get: Get
 ) -> None:
-    """The loop ends with an error and stands before the batch; a later send is not made to pay for it."""
+    """The loop ends with an error and stands before the batch.
+
+    A later send is not made to pay for it.
+    """
     for number in range(3):
         send_msg(topic, {'sender': 'red', 'contents': str(number)}, block=True)
     get_producer().send(topic, b'no json').get(10)
@@ -101,7 +107,10 @@ def test_a_letter_that_is_refused_loses_nothing_beside_it(
 
 
 def test_letters_do_not_go_round_in_circles(topic: str, get: Get) -> None:
-    """What a reader that was not repaired forwards again is left for the next redrive; and no topic takes its own dead letters."""
+    """What a reader that was not repaired forwards again is left for the next redrive.
+
+    And no topic takes its own dead letters.
+    """
     dead = f'{topic}.dead'
     get_producer().send(topic, b'no json').get(10)
     c = get(topic, offset='earliest', schema=HumanMessage, dead_letter_topic=dead, timeout=1.0)
@@ -126,7 +135,10 @@ def test_letters_do_not_go_round_in_circles(topic: str, get: Get) -> None:
 
 
 def test_redrive_says_what_is_missing(kafka: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A topic that is not there, or no Kafka, is an error that tells the way out; no topic is made by asking."""
+    """A topic that is not there, or no Kafka, is an error that tells the way out.
+
+    No topic is made by asking.
+    """
     with pytest.raises(AccessError, match=r"There is no topic 'nobody\.dead'"):
         redrive('nobody.dead')
     with pytest.raises(MessageError, match='no topic name'):
@@ -202,7 +214,10 @@ def test_a_failed_letter_is_counted(topic: str, make_topic: MakeTopic) -> None:
 
 
 def test_closing_beside_sending_threads_loses_no_message(topic: str) -> None:
-    """close() in one thread, while others send: they get a new producer, and no error of the client's."""
+    """close() in one thread, while others send.
+
+    They get a new producer, and no error of the client's.
+    """
     failures: list[BaseException] = []
 
     def talk(name: int) -> None:
