@@ -7,6 +7,7 @@ DEMO_SECONDS ?=
 REPLAY ?=
 PYTEST ?=
 BENCH ?=
+FROM ?=
 
 VENV := .venv
 ifeq ($(OS),Windows_NT)
@@ -47,6 +48,10 @@ test: $(VENV)/dev browser  ## every test but the torture (PYTEST='-k readme --ka
 .PHONY: torture
 torture: $(VENV)/dev  ## the long tests: brokers killed, paused and cut off under load
 	@$(RUN) -m pytest -m torture --timeout 900 $(PYTEST)
+
+.PHONY: newest
+newest: $(VENV)/dev  ## the client tests on the newest kafka-python, pre-releases included; reports only (FROM=folder: its sources)
+	@$(RUN) -m tests.support.newest $(FROM)
 
 .PHONY: lint
 lint: $(VENV)/dev  ## style: says what is wrong, changes nothing

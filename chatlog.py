@@ -1,14 +1,17 @@
-"""Chat logs as they lie about: read line by line, never as a whole (walkthrough step 5, behind ``ReplaySimulator``).
+"""Reads chat logs line by line, never as a whole (step 5: ``ReplaySimulator`` plays them).
 
-Three formats, told apart by the file's ending (what is neither ``.jsonl``, ``.ndjson``, ``.json`` nor ``.csv`` is IRC)::
+There are three formats. The file's extension decides: ``.jsonl``, ``.ndjson`` and ``.json`` are
+JSON lines, ``.csv`` is CSV, and everything else is IRC::
 
     irc     [23:59] <nick> text
     jsonl   {"sender": "nick", "contents": "text", "timestamp": 1209271560}
-    csv     sender,contents,timestamp      (this line first)
+    csv     sender,contents,timestamp      (the header line, which must come first)
 
-A timestamp is seconds since 1970, milliseconds (Kafka's own unit), or ISO 8601 (UTC if it does not say). It may be missing.
+A timestamp is seconds since 1970, milliseconds since 1970 (Kafka's own unit), or ISO 8601 (UTC
+unless it names a time zone). It may be missing.
 
-The one idea to take away: other people's data is read leniently. A line that is no message is skipped and counted.
+The one idea to take away: other people's data is read leniently. A line that is not a message is
+skipped and counted.
 """
 
 import csv
@@ -27,13 +30,16 @@ from schemas import HumanMessage, Malformed, decode
 __all__ = ['ChatLog', 'Cue', 'Said']
 
 HOUR, DAY = 3600.0, 86400.0
-MILLISECONDS = 1e11  # as seconds this is the year 5138
+MILLISECONDS = 1e11  # a larger timestamp is in milliseconds: as seconds, this is the year 5138
 IRC = re.compile(r'\[([01]\d|2[0-3]):([0-5]\d)\] <([^>]+)> ?(.*)', re.ASCII | re.DOTALL)
-ENDINGS = {'.jsonl': 'jsonl', '.ndjson': 'jsonl', '.json': 'jsonl', '.csv': 'csv'}
+EXTENSIONS = {'.jsonl': 'jsonl', '.ndjson': 'jsonl', '.json': 'jsonl', '.csv': 'csv'}
 
 
 class Said(NamedTuple):
-    """One message of a log. ``elapsed`` counts seconds since the log's first message and never goes back."""
+    """One message of a log.
+
+    ``elapsed`` is in seconds since the log's first message, and never decreases.
+    """
 
     elapsed: float
     sender: str
@@ -41,7 +47,10 @@ class Said(NamedTuple):
 
 
 class Cue(NamedTuple):
-    """When to replay what. ``due`` and ``timestamp`` are in seconds since 1970."""
+    """One message of a replay.
+
+    ``due`` is when to send it, ``timestamp`` what to stamp it with; both in seconds since 1970.
+    """
 
     due: float
     timestamp: float
@@ -50,15 +59,18 @@ class Cue(NamedTuple):
 
 
 class ChatLog:
-    """A chat log that can be read again and again. ``skipped`` counts the lines that were no message, since the last start.
+    """A chat log that can be iterated over again and again.
 
-    IRC has neither dates nor seconds: lines of one minute share it, a time up to an hour back is disorder and
-    counts as no time passed, and one further back is the next day.
+    ``skipped`` counts the lines that were not messages, since the last iteration began.
+
+    IRC has neither dates nor seconds. All lines of one minute have the same time. A time that is up
+    to an hour earlier than the line before is out of order, and counts as no time passed. A time
+    that is earlier by more than that belongs to the next day.
 
     Args:
-        path: the log, UTF-8; bytes that are not become replacement characters.
-        format: ``'irc'``, ``'jsonl'`` or ``'csv'``; None goes by the file's ending.
-        pause: seconds that pass where a message has no timestamp.
+        path: the log, in UTF-8; invalid bytes become replacement characters.
+        format: ``'irc'``, ``'jsonl'`` or ``'csv'``; None goes by the file's extension.
+        pause: how many seconds pass where a message has no timestamp.
 
     Raises:
         MessageError: there is no such file, or no such format.
@@ -70,132 +82,161 @@ class ChatLog:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], format: str | None = None, pause: float = 1.0
-    ) -> None:  # noqa: A002
+        self,
+        path: str | os.PathLike[str],
+        format: str | None = None,  # noqa: A002 - the word that a reader would guess
+        pause: float = 1.0,
+    ) -> None:
         self.path = Path(path)
-        self.format = format or ENDINGS.get(self.path.suffix.lower(), 'irc')
+        self.format = format or EXTENSIONS.get(self.path.suffix.lower(), 'irc')
         self.pause = pause
         self.skipped = 0
-        if self.format not in FORMATS:
+        if self.format not in PARSERS:
+            formats = ', '.join(map(repr, PARSERS))
             raise MessageError(
-                f'{format!r} is no format of a chat log. Give format= one of {", ".join(map(repr, FORMATS))}.'
+                f'{format!r} is not a format of a chat log. Give format= one of {formats}.'
             )
         if not self.path.is_file():
             raise MessageError(
-                f'{str(path)!r} is not a file. Give the path of a chat log, seen from {Path.cwd()}.'
+                f'{str(path)!r} is not a file. '
+                f'Give the path of a chat log, relative to {Path.cwd()}.'
             )
 
     def __iter__(self) -> Iterator[Said]:
-        """The messages in the log's order.
+        """The messages in the order of the log.
 
         Raises:
-            MessageError: the file cannot be read, is a CSV without its first line, or has lines but no message.
+            MessageError: the file cannot be read, is a CSV without its header line, or has lines
+                but no message.
         """
         self.skipped = 0
-        elapsed, last, found = 0.0, None, False
-        try:
-            with self.path.open(encoding='utf-8-sig', errors='replace', newline='') as file:
-                for line in FORMATS[self.format](file):
-                    if line is None:
-                        self.skipped += 1
-                        continue
-                    sender, contents, time = line
-                    if time is None:
-                        elapsed += self.pause if found else 0.0
-                    else:
-                        elapsed += max(0.0, time - last) if last is not None else 0.0
-                        last = time if last is None else max(last, time)
-                    found = True
-                    yield Said(elapsed, sender, contents)
-        except (OSError, csv.Error) as error:
+        elapsed = 0.0
+        latest: float | None = None  # the latest timestamp so far
+        first = True
+        for sender, contents, timestamp in self._messages():
+            if timestamp is None:
+                if not first:
+                    elapsed += self.pause
+            else:
+                if latest is None:
+                    latest = timestamp
+                elapsed += max(0.0, timestamp - latest)
+                latest = max(latest, timestamp)
+            first = False
+            yield Said(elapsed, sender, contents)
+        if first and self.skipped:
             raise MessageError(
-                f'The chat log {str(self.path)!r} cannot be read: {error}. Give the path of a readable one.'
-            ) from error
-        if self.skipped and not found:
-            raise MessageError(
-                f'None of the {self.skipped} lines of {str(self.path)!r} reads as {self.format!r}. Try another format=.'
+                f'None of the {self.skipped} lines of {str(self.path)!r} is a message '
+                f'in the format {self.format!r}. Try another format=.'
             )
 
-    def play(self, start: float, speed: float = 1.0) -> Iterator[Cue]:
-        """The messages as a replay's cues, with the log's own spacing in the timestamps, whatever the speed.
+    def _messages(self) -> Iterator['Line']:
+        """The lines that are messages; counts the others."""
+        parse = PARSERS[self.format]
+        try:
+            with self.path.open(encoding='utf-8-sig', errors='replace', newline='') as file:
+                for line in parse(file):
+                    if line is None:
+                        self.skipped += 1
+                    else:
+                        yield line
+        except (OSError, csv.Error) as error:
+            raise MessageError(
+                f'The chat log {str(self.path)!r} cannot be read: {error}. '
+                'Give the path of one that can be read.'
+            ) from error
 
-        The last message's timestamp is the moment it is due and none is later than that: Kafka refuses records that are
-        more than an hour ahead (``message.timestamp.after.max.ms``). Faster than 1.0 the log is read twice.
+    def play(self, start: float, speed: float = 1.0) -> Iterator[Cue]:
+        """The messages with the times at which to replay them.
+
+        Timestamps are as far apart as in the log, whatever the speed. The last message's timestamp
+        is the moment at which it is due, and none is later than that, because Kafka refuses records
+        that are more than an hour ahead of its clock (``message.timestamp.after.max.ms``). At a
+        speed above 1.0 the log is read twice: the first time to learn how long it is.
 
         Args:
             start: when the first message is due, in seconds since 1970.
             speed: how many times faster than the log.
         """
-        early = max(0.0, 1 - 1 / speed)
-        zero = start - early * self._span if early else start
+        first_timestamp = start
+        if speed > 1.0:
+            first_timestamp -= (1 - 1 / speed) * self._span
         for said in self:
-            yield Cue(start + said.elapsed / speed, zero + said.elapsed, said.sender, said.contents)
+            due = start + said.elapsed / speed
+            yield Cue(due, first_timestamp + said.elapsed, said.sender, said.contents)
 
     @functools.cached_property
     def _span(self) -> float:
+        """Seconds from the first message to the last."""
         return max((said.elapsed for said in self), default=0.0)
 
 
-Line = tuple[str, str, float | None]
+Line = tuple[str, str, float | None]  # sender, contents, timestamp in seconds
 
 
-class _Json(HumanMessage, total=False):
+class _JsonLine(HumanMessage, total=False):
     timestamp: float | str | None
 
 
-def _irc(file: TextIO) -> Iterator[Line | None]:
-    now: float | None = None
+def _parse_irc(file: TextIO) -> Iterator[Line | None]:
+    now: float | None = None  # seconds since the midnight before the first message
     for line in file:
         found = IRC.fullmatch(line.rstrip('\r\n'))
         if not found:
             yield None
             continue
-        time = int(found[1]) * 3600.0 + int(found[2]) * 60.0
-        step = (time - now) % DAY if now is not None else 0.0
-        now = time if now is None else now + (step if step < DAY - HOUR else 0.0)
-        yield found[3].strip(), found[4], now
+        hours, minutes, sender, contents = found.groups()
+        time_of_day = int(hours) * 3600.0 + int(minutes) * 60.0
+        if now is None:
+            now = time_of_day
+        else:
+            step = (time_of_day - now) % DAY
+            if step < DAY - HOUR:  # else it is up to an hour earlier, so out of order
+                now += step
+        yield sender.strip(), contents, now
 
 
-def _jsonl(file: TextIO) -> Iterator[Line | None]:
+def _parse_jsonl(file: TextIO) -> Iterator[Line | None]:
     for line in file:
-        value = decode(line.encode(), _Json)
-        yield (
-            None
-            if isinstance(value, Malformed)
-            else _line(value['sender'], value['contents'], value.get('timestamp'))
-        )
+        value = decode(line.encode(), _JsonLine)
+        if isinstance(value, Malformed):
+            yield None
+        else:
+            yield _checked(value['sender'], value['contents'], value.get('timestamp'))
 
 
-def _csv(file: TextIO) -> Iterator[Line | None]:
+def _parse_csv(file: TextIO) -> Iterator[Line | None]:
     rows = csv.reader(file)
     columns = next(rows, [])
     if not {'sender', 'contents'}.issubset(columns):
         raise MessageError(
-            f'The CSV begins with {columns}. Its first line must name the columns: sender,contents,timestamp.'
+            f'The CSV begins with {columns}. '
+            'Its first line must name the columns: sender,contents,timestamp.'
         )
     while True:
         try:
             row = dict(zip(columns, next(rows), strict=False))
         except StopIteration:
             return
-        except csv.Error:  # a field beyond csv.field_size_limit()
+        except csv.Error:  # a field longer than csv.field_size_limit()
             yield None
         else:
-            yield _line(row.get('sender'), row.get('contents'), row.get('timestamp'))
+            yield _checked(row.get('sender'), row.get('contents'), row.get('timestamp'))
 
 
-FORMATS = {'irc': _irc, 'jsonl': _jsonl, 'csv': _csv}
+PARSERS = {'irc': _parse_irc, 'jsonl': _parse_jsonl, 'csv': _parse_csv}
 
 
-def _line(sender: str | None, contents: str | None, timestamp: float | str | None) -> Line | None:
+def _checked(
+    sender: str | None, contents: str | None, timestamp: float | str | None
+) -> Line | None:
+    """The line with its timestamp in seconds; None if a part is missing or the time is invalid."""
     if sender is None or contents is None:
         return None
+    if timestamp is None or timestamp == '':
+        return sender, contents, None
     try:
-        return (
-            sender,
-            contents,
-            None if timestamp is None or timestamp == '' else _seconds(timestamp),
-        )
+        return sender, contents, _seconds(timestamp)
     except (ValueError, OverflowError):
         return None
 
@@ -205,7 +246,9 @@ def _seconds(timestamp: float | str) -> float:
         seconds = float(timestamp)
     except ValueError:
         time = datetime.fromisoformat(str(timestamp).strip())
-        seconds = (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+        if time.tzinfo is None:
+            time = time.replace(tzinfo=UTC)
+        seconds = time.timestamp()
     if not math.isfinite(seconds):
-        raise ValueError(f'{timestamp!r} is no time')
+        raise ValueError(f'{timestamp!r} is not a time')
     return seconds / 1000 if seconds > MILLISECONDS else seconds

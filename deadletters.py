@@ -31,7 +31,7 @@ from errors import AccessError, ChatError, DeliveryError, MessageError
 from producer import send_raw
 from schemas import Malformed
 
-__all__ = ['forward', 'letter', 'redrive']
+__all__ = ['forward', 'forward_all', 'letter', 'redrive']
 
 log = logging.getLogger(__name__)
 
@@ -85,13 +85,24 @@ def forward(topic: str, record: Any, timeout: float = ACKNOWLEDGEMENT_TIMEOUT) -
     Raises:
         DeliveryError: Kafka did not acknowledge it.
     """
-    try:
-        send_raw(**letter(topic, record)).get(timeout=timeout)
-    except kafka.errors.KafkaError as error:
-        raise DeliveryError(
-            f'The dead letter from {_name(record)} did not reach {topic!r} ({error}). '
-            'Read on from there later.'
-        ) from error
+    forward_all(topic, [record], timeout)
+
+
+def forward_all(topic: str, records: list[Any], timeout: float = ACKNOWLEDGEMENT_TIMEOUT) -> None:
+    """Put records on the dead-letter topic: send all, then wait until all are there.
+
+    Raises:
+        DeliveryError: Kafka did not acknowledge one.
+    """
+    promises = [send_raw(**letter(topic, record)) for record in records]
+    for record, promise in zip(records, promises, strict=True):
+        try:
+            promise.get(timeout=timeout)
+        except kafka.errors.KafkaError as error:
+            raise DeliveryError(
+                f'The dead letter from {_name(record)} did not reach {topic!r} ({error}). '
+                'Read on from there later.'
+            ) from error
 
 
 def redrive(dead_letter_topic: str, *, group_id: str = 'redrive', timeout: float = 3.0) -> int:

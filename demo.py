@@ -1,9 +1,11 @@
-"""The whole walkthrough in one run: ``make demo``, or ``python -m demo --replay FILE`` with a real chat log.
+"""The whole walkthrough in one run: ``make demo``, or ``python -m demo --replay FILE``.
 
-It starts a Kafka of its own; a crowd, a spammer and a foul mouth talk, a thread each; two alert services listen, a process each. What
-they say and notice is printed as it comes. At the end, and after Ctrl-C, everything is counted: nothing is lost.
+It starts a Kafka of its own. A crowd, a spammer and somebody rude talk, each in a thread; two alert
+services watch them, each in a process. What they say and notice is printed as it comes. At the end,
+and after Ctrl-C, everything is counted, to show that nothing was lost.
 
-The one idea to take away: none of the parts calls another. Each writes to the log or reads from it, and may come and go.
+The one idea to take away: none of the parts calls another. Each writes to the log or reads from it,
+and may come and go.
 """
 
 import argparse
@@ -15,7 +17,7 @@ import threading
 import time
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,19 +46,22 @@ RUDE = [
     'damn, I forgot',
     'you, sir, are an idiot',
 ]
-RED = 31
-DRAIN = 20.0  # seconds that the services have, once nobody talks, for what they have not read yet
-QUIET = 0.3  # seconds without a message after which the reader looks around
+RED = 31  # colours of a terminal (SGR codes): alerts are red, each sender has one of the others
+SENDER_COLOURS = (32, 33, 34, 35, 36)
+DRAIN = 20.0  # seconds that the services have to catch up, once nobody talks any more
+QUIET = 0.3  # seconds without a message, after which the reader returns
 
 
 class Demo:
-    """One run: who talks, who listens, and what came of it. ``python -m demo --seconds 8`` is ``Demo(seconds=8).run()``.
+    """One run: who talks, who watches, and what came of it.
+
+    ``python -m demo --seconds 8`` is ``Demo(seconds=8).run()``.
 
     Args:
         seconds: how long to talk; None is until the end of the replay.
         replay: a chat log to replay; None lets the simulators talk.
-        speed: how many times faster than the log.
-        limit: how many messages a sender may send in a minute before the throttle notices.
+        speed: how many times faster than the log to replay it.
+        limit: how many messages a sender may send in a minute before the throttle alerts.
     """
 
     def __init__(
@@ -66,66 +71,77 @@ class Demo:
         speed: float = 3600.0,
         limit: int = 15,
     ) -> None:
-        self.seconds, self.limit, self.replay = seconds, limit, replay
-        self.until = float('inf')
+        self.seconds = seconds
+        self.limit = limit
+        self.replay = replay
+        self.until = float('inf')  # when to stop talking, on the monotonic clock
+        self.interrupted = False
         self.read = 0
         self.alerts: Counter[str] = Counter()
         self.colour = sys.stdout.isatty() and 'NO_COLOR' not in os.environ
         self.stop = threading.Event()
-        self.talkers: list[MsgSimulator] = [
-            CrowdSimulator('human-messages', senders=20, delay=0.3, sleep=self._pause),
-            SpamSimulator('human-messages', delay=0.2, sleep=self._pause),
-            MsgChoiceSimulator(RUDE, key='grumpy', delay=2.0, sleep=self._pause),
-        ]
-        if replay is not None:
+        self.talkers: list[MsgSimulator] = []
+        if replay is None:
+            self.talkers = [
+                CrowdSimulator('human-messages', senders=20, delay=0.3, sleep=self._pause),
+                SpamSimulator('human-messages', delay=0.2, sleep=self._pause),
+                MsgChoiceSimulator(RUDE, key='grumpy', delay=2.0, sleep=self._pause),
+            ]
+        else:
             self.talkers = [ReplaySimulator(replay, speed, sleep=self._pause, clock=self._clock)]
 
     def run(self) -> int:
-        """Start everything, print what comes, end everything, and sum up. Returns how many messages were lost."""
+        """Start everything, print what comes, end everything, and print the summary.
+
+        Returns:
+            How many messages were lost.
+        """
         begun = time.monotonic()
         with (
             Broker(properties={'num.partitions': '3'}) as kafka,
-            found_at(kafka.bootstrap_servers),
-            ExitStack() as stack,
+            only_kafka_at(kafka.bootstrap_servers),
+            signals_call(self._interrupt),
         ):
-            stack.enter_context(signals(self._interrupt))
-            print(
-                f'Kafka runs on {kafka.bootstrap_servers} after {time.monotonic() - begun:.1f} s.',
-                flush=True,
+            seconds = time.monotonic() - begun
+            print(f'Kafka runs on {kafka.bootstrap_servers} after {seconds:.1f} s.', flush=True)
+            self._talk_and_watch()
+        return self._sum_up(time.monotonic() - begun)
+
+    def _talk_and_watch(self) -> None:
+        threads = [
+            threading.Thread(target=self._talk, args=[talker], daemon=True)
+            for talker in self.talkers
+        ]
+        # One alert a second about the spammer is enough; a replayed log gets all that it deserves.
+        repeat_interval = 1.0 if self.replay is None else 0.0
+        with ExitStack() as stack:
+            reader = consumer.get_consumer(
+                'human-messages', 'alerts', offset='earliest', timeout=QUIET
             )
-            reader = stack.enter_context(
-                closing(
-                    consumer.get_consumer(
-                        'human-messages', 'alerts', offset='earliest', timeout=QUIET
-                    )
-                )
-            )
-            threads = [
-                threading.Thread(target=self._talk, args=[talker], daemon=True)
-                for talker in self.talkers
-            ]
+            stack.enter_context(closing(reader))
             stack.callback(self.stop.set)
-            self.until = min(self.until, time.monotonic() + (self.seconds or float('inf')))
+            if self.seconds:
+                self.until = time.monotonic() + self.seconds
             for thread in threads:
                 thread.start()
-            quiet = 0.0 if self.replay else 1.0
             stack.enter_context(
-                process(
+                service_process(
                     'ThrottlingAlertService',
                     group_id='throttle',
                     limit=self.limit,
-                    repeat_interval=quiet,
+                    repeat_interval=repeat_interval,
                 )
             )
-            stack.enter_context(process('OffensiveContentAlertService', group_id='offensive'))
+            stack.enter_context(
+                service_process('OffensiveContentAlertService', group_id='offensive')
+            )
             while any(thread.is_alive() for thread in threads):
                 self._show(reader)
             deadline = time.monotonic() + DRAIN
-            while self._services_are_behind(reader) and time.monotonic() < deadline:
+            while self._services_lag(reader) and time.monotonic() < deadline:
                 self._show(reader)
             self._show(reader)
             producer.close()
-        return self._sum_up(time.monotonic() - begun)
 
     def _talk(self, talker: MsgSimulator) -> None:
         try:
@@ -134,6 +150,7 @@ class Demo:
             print(error, file=sys.stderr)
 
     def _pause(self, seconds: float) -> None:
+        """What the simulators sleep with: it can be cut short."""
         if self.stop.wait(seconds):
             raise KeyboardInterrupt  # ends simulate() as Ctrl-C would
 
@@ -142,34 +159,35 @@ class Demo:
         return time.time()
 
     def _interrupt(self, *_: object) -> None:
-        if self.until == 0:
+        """The handler of Ctrl-C and SIGTERM."""
+        if self.interrupted:
             raise KeyboardInterrupt  # the second Ctrl-C does not wait for the services
-        self.until = 0
+        self.interrupted = True
 
     def _show(self, reader: Any) -> None:
         """Print what comes until nothing does."""
         for msg in reader:
-            if 'alert_type' in msg.value:
-                self.alerts[msg.value['alert_type']] += 1
-                self._print(f'*** {msg.value["alert_type"]}: {msg.value["alert_message"]}', RED)
+            message = msg.value
+            if 'alert_type' in message:
+                self.alerts[message['alert_type']] += 1
+                self._print(f'*** {message["alert_type"]}: {message["alert_message"]}', RED)
             else:
                 self.read += 1
-                sender = msg.value['sender']
-                self._print(
-                    f'{sender} said: {msg.value["contents"]}', 32 + zlib.crc32(sender.encode()) % 5
-                )
-            self._look_at_the_clock()
-        self._look_at_the_clock()
+                line = f'{message["sender"]} said: {message["contents"]}'
+                self._print(line, _colour_of(message['sender']))
+            self._stop_when_time_is_up()
+        self._stop_when_time_is_up()
 
-    def _look_at_the_clock(self) -> None:
-        if time.monotonic() >= self.until:
+    def _stop_when_time_is_up(self) -> None:
+        if self.interrupted or time.monotonic() >= self.until:
             self.stop.set()
 
     def _print(self, text: str, colour: int) -> None:
         line = printable(text)
         print(f'\033[{colour}m{line}\033[0m' if self.colour else line, flush=True)
 
-    def _services_are_behind(self, reader: Any) -> bool:
+    def _services_lag(self, reader: Any) -> bool:
+        """Whether a service has messages left that it has not committed."""
         from kafka.admin import KafkaAdminClient
         from kafka.errors import KafkaError
 
@@ -178,54 +196,65 @@ class Demo:
                 groups = admin.list_group_offsets(['throttle', 'offensive'])
             except KafkaError:
                 return True  # a group is not there yet
-        ends = reader.end_offsets(
-            [place for place in reader.assignment() if place.topic == 'human-messages']
-        )
-        return any(
-            place not in done or done[place].offset < end
-            for done in groups.values()
-            for place, end in ends.items()
-            if end
-        )
+        partitions = [tp for tp in reader.assignment() if tp.topic == 'human-messages']
+        ends = {tp: end for tp, end in reader.end_offsets(partitions).items() if end > 0}
+        for committed in groups.values():
+            for partition, end in ends.items():
+                if partition not in committed or committed[partition].offset < end:
+                    return True
+        return False
 
     def _sum_up(self, seconds: float) -> int:
         sent = sum(talker.tally.sent for talker in self.talkers)
         acknowledged = sum(talker.tally.acknowledged for talker in self.talkers)
         lost = acknowledged - self.read
-        print(f'\nAfter {seconds:.0f} s:')
         counts = {
             'messages sent': sent,
             'acknowledged': acknowledged,
             'read': self.read,
             'lost': lost,
         }
-        for name, count in (
-            counts | {f'alerts: {kind}': count for kind, count in sorted(self.alerts.items())}
-        ).items():
+        for kind, count in sorted(self.alerts.items()):
+            counts[f'alerts: {kind}'] = count
+        print(f'\nAfter {seconds:.0f} s:')
+        for name, count in counts.items():
             print(f'  {name:<26}{count:>8}', flush=True)
         return lost
 
 
+def _colour_of(sender: str) -> int:
+    return SENDER_COLOURS[zlib.crc32(sender.encode()) % len(SENDER_COLOURS)]
+
+
 def watch(service: str, **options: Any) -> None:
-    """Run an alert service until standard input ends, as it does when the process that started this one does."""
+    """Run an alert service until standard input ends.
+
+    That happens when the process that started this one closes it, or dies.
+
+    Args:
+        service: the name of a class in ``alerts``.
+        options: its further arguments.
+    """
+    watching = getattr(alerts, service)('human-messages', 'alerts', offset='earliest', **options)
 
     def end() -> None:
         sys.stdin.read()
         watching.stop()
         time.sleep(3.0)
-        os._exit(1)  # Kafka went first
+        os._exit(1)  # it did not stop, because Kafka is gone already
 
-    watching = getattr(alerts, service)('human-messages', 'alerts', offset='earliest', **options)
     threading.Thread(target=end, daemon=True).start()
     watching.monitor(print_msgs=False)
 
 
 @contextmanager
-def process(service: str, **options: Any) -> Iterator[None]:
-    """An alert service in a process of its own, out of reach of this terminal's Ctrl-C."""
-    said = ', '.join([repr(service), *(f'{name}={value!r}' for name, value in options.items())])
-    started = subprocess.Popen(
-        [sys.executable, '-c', f'import demo; demo.watch({said})'],
+def service_process(service: str, **options: Any) -> Iterator[None]:
+    """An alert service in a process of its own, which this terminal's Ctrl-C does not reach."""
+    arguments = [repr(service)]
+    arguments += [f'{name}={value!r}' for name, value in options.items()]
+    code = f'import demo; demo.watch({", ".join(arguments)})'
+    process = subprocess.Popen(
+        [sys.executable, '-c', code],
         cwd=Path(__file__).parent,
         stdin=subprocess.PIPE,
         start_new_session=True,
@@ -233,18 +262,18 @@ def process(service: str, **options: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        assert started.stdin is not None
-        started.stdin.close()
+        assert process.stdin is not None
+        process.stdin.close()
         try:
-            started.wait(5.0)
+            process.wait(5.0)
         except subprocess.TimeoutExpired:
-            started.kill()
-            started.wait()
+            process.kill()
+            process.wait()
 
 
 @contextmanager
-def found_at(servers: str) -> Iterator[None]:
-    """For as long as it lasts, this process and its children find that Kafka and no other."""
+def only_kafka_at(servers: str) -> Iterator[None]:
+    """Inside the block, this process and its children use that Kafka, whatever was set before."""
     before = {
         name: value
         for name, value in os.environ.items()
@@ -261,8 +290,8 @@ def found_at(servers: str) -> Iterator[None]:
 
 
 @contextmanager
-def signals(handler: Any) -> Iterator[None]:
-    """Ctrl-C and SIGTERM call the handler."""
+def signals_call(handler: Callable[..., None]) -> Iterator[None]:
+    """Inside the block, Ctrl-C and SIGTERM call the handler."""
     before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
@@ -271,8 +300,7 @@ def signals(handler: Any) -> Iterator[None]:
             signal.signal(number, old)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status: 0 if nothing was lost."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='python -m demo',
         description='The whole walkthrough in one run, on a Kafka of its own.',
@@ -293,23 +321,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         '--limit',
         type=int,
         default=15,
-        help='messages a minute before the throttle notices (default: 15)',
+        help='messages a minute before the throttle alerts (default: 15)',
     )
-    said = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line.
+
+    Returns:
+        The exit status: 0 if nothing was lost.
+    """
+    given = _parser().parse_args(arguments)
+    seconds = given.seconds
+    if not seconds and not given.replay:
+        seconds = 30.0
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return min(
-            1,
-            Demo(
-                said.seconds or (None if said.replay else 30.0), said.replay, said.speed, said.limit
-            ).run(),
-        )
+        lost = Demo(seconds, given.replay, given.speed, given.limit).run()
     except ChatError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print('Stopped.')
         return 130
+    return 0 if lost == 0 else 1
 
 
 if __name__ == '__main__':

@@ -1,17 +1,25 @@
-"""Everything that can go wrong, as one tree.
+"""Everything that can go wrong, as one tree (used by every step).
 
-Each message says what happened, with which value, and what to do next. Catch ``ChatError`` to catch them all::
+Each message says what happened, with which value, and what to do next. Where Kafka has a name for
+it, the name is there too, in capitals, as it is found in Kafka's documentation. Catch ``ChatError``
+to catch them all::
 
     ChatError
-    ├── SettingsError (ValueError)      a setting in the environment or `.env` is misspelt, contradictory or of the wrong type
-    ├── MessageError (ValueError)       a value, key, topic or schema that cannot be sent; nothing reached the wire
-    ├── BrokerError                     the embedded broker could not be installed, started or stopped
-    ├── UnreachableError (ConnectionError)  no Kafka there, or it does not let us in: names the stage and the cure
-    ├── AccessError (PermissionError)   connected, but no right to that topic or group, or the topic is not there
-    ├── DeliveryError                   Kafka did not acknowledge a message that was waited for
-    └── ClosedError                     a closed consumer or service was used
+    ├── SettingsError (ValueError)          a setting is misspelt, contradicts another one, or has
+    │                                       the wrong type, in the environment or in `.env`
+    ├── MessageError (ValueError)           a value, key, topic or schema that cannot be sent;
+    │                                       nothing reached the wire
+    ├── BrokerError                         the embedded broker could not be installed, started
+    │                                       or stopped
+    ├── UnreachableError (ConnectionError)  no Kafka there, or it does not let us in; the message
+    │                                       names the stage and the cure
+    ├── AccessError (PermissionError)       connected, but not authorized for that topic or group,
+    │                                       or the topic does not exist
+    ├── DeliveryError                       Kafka did not acknowledge a message that was waited for
+    ├── UnreadableError                     a batch of records cannot be unpacked: which, and why
+    └── ClosedError                         a closed consumer or service was used
 
-The one idea to take away: an error is a piece of documentation that is read at the moment it is needed.
+The one idea to take away: an error is documentation, read at the moment when it is needed.
 """
 
 __all__ = [
@@ -23,6 +31,7 @@ __all__ = [
     'MessageError',
     'SettingsError',
     'UnreachableError',
+    'UnreadableError',
 ]
 
 
@@ -31,7 +40,7 @@ class ChatError(Exception):
 
 
 class SettingsError(ChatError, ValueError):
-    """A setting is misspelt, contradicts another one, or is not of its type."""
+    """A setting is misspelt, contradicts another one, or has the wrong type."""
 
 
 class MessageError(ChatError, ValueError):
@@ -43,11 +52,12 @@ class BrokerError(ChatError):
 
 
 class UnreachableError(ChatError, ConnectionError):
-    """No Kafka answers there, or it does not let us in.
+    """There is no Kafka at that address, or it does not let us in.
 
     Args:
         message: what happened, with which address, and what to do next.
-        stage: where it ended: ``'name'``, ``'connection'``, ``'tls'``, ``'login'`` or ``'metadata'``.
+        stage: the stage that failed: ``'name'``, ``'connection'``, ``'tls'``, ``'login'`` or
+            ``'metadata'``.
     """
 
     def __init__(self, message: str, stage: str = 'connection') -> None:
@@ -56,11 +66,15 @@ class UnreachableError(ChatError, ConnectionError):
 
 
 class AccessError(ChatError, PermissionError):
-    """Connected, but without the right to that topic or group, or the topic does not exist."""
+    """Connected, but not authorized for that topic or group, or the topic does not exist."""
 
 
 class DeliveryError(ChatError):
     """Kafka did not acknowledge a message that was waited for; the cause is chained."""
+
+
+class UnreadableError(ChatError):
+    """A batch of records that cannot be unpacked: no codec for it, or damaged; the cause is chained."""
 
 
 class ClosedError(ChatError):

@@ -1,14 +1,16 @@
-"""Which steps of the walkthrough have worked on this Kafka: ``python -m walkthrough`` tells, and what to do next.
+"""Tells which steps of the walkthrough have worked on this Kafka: ``python -m walkthrough``.
 
-It keeps no record of its own. Whatever you did is in the log, so it looks there: topics, messages, alerts, the offsets of groups.
+It also says what to do next. It keeps no record of its own: whatever you did is in Kafka, so it
+looks there, at topics, messages, alerts, and the committed offsets of groups.
 
-The one idea to take away: in a system around a log, "what happened?" is a question that anybody can answer, at any time.
+The one idea to take away: in a system around a log, "what happened?" is a question that anybody can
+answer, at any time.
 """
 
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,31 +23,37 @@ from schemas import Alert, HumanMessage, Malformed, decode, encode, printable
 
 __all__ = ['STEPS', 'Seen', 'Step', 'look', 'main']
 
-LAST = 20_000  # messages that are looked at, of each partition
-TALKATIVE = 10  # so many messages make a bot, or somebody who has found the way
+LAST = 20_000  # how many messages of each partition are looked at
+TALKATIVE = 10  # a sender of this many messages has found the simulators
+NAMES_SHOWN = 4
 
 
 @dataclass
 class Seen:
-    """What was found on a Kafka: enough to say which steps have worked."""
+    """What was found on a Kafka: enough to say which steps have worked.
+
+    Args:
+        messages: how many records are on ``human-messages``, of any shape.
+        senders: ``{sender: number of messages}``, of those that fit the schema.
+        alerts: ``{alert_type: number of alerts}``.
+        groups: ``{group: topics for which it has committed offsets}``.
+    """
 
     messages: int = 0
     senders: Counter[str] = field(default_factory=Counter)
     alerts: Counter[str] = field(default_factory=Counter)
-    groups: dict[str, set[str]] = field(
-        default_factory=dict
-    )  # {group: topics of which it has committed offsets}
+    groups: dict[str, set[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step of the walkthrough: when it has worked, and what to do until then.
+    """A step of the walkthrough: whether it has worked, and what to do if not.
 
     Args:
         number: as in the README.
         title: what it is about.
-        worked: what the log says about it, in a few words; empty if nothing.
-        todo: what to type.
+        worked: describes in a few words what was found of it; empty if nothing was.
+        todo: what to type; empty for a step that leaves nothing to be found.
     """
 
     number: int
@@ -54,81 +62,106 @@ class Step:
     todo: str
 
 
-def _counted(number: int, what: str) -> str:
-    return f'{number} {what}{"" if number == 1 else "s"}' if number else ''
+def _counted(number: int, noun: str) -> str:
+    """``1 message``, ``2 messages``; empty for 0."""
+    if number == 0:
+        return ''
+    return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
 
 
-def _several(seen: Seen) -> str:
-    return (
-        f'{len(seen.senders)} people: {", ".join(sorted(map(printable, seen.senders))[:4])}'
-        if len(seen.senders) > 1
-        else ''
-    )
+def _first_names(names: Iterable[str]) -> str:
+    return ', '.join(sorted(printable(name) for name in names)[:NAMES_SHOWN])
 
 
-def _talkative(seen: Seen) -> str:
-    sender, count = next(iter(seen.senders.most_common(1)), ('', 0))
-    return f'{printable(sender)} said {count} things' if count >= TALKATIVE else ''
+def _messages(seen: Seen) -> str:
+    return _counted(seen.messages, 'message')
+
+
+def _cannot_be_told(_: Seen) -> str:
+    return 'cannot be told: reading leaves no trace in the log'
+
+
+def _with_the_schema(seen: Seen) -> str:
+    if not seen.senders:
+        return ''
+    return f'{seen.senders.total()} of {_counted(seen.messages, "message")}'
+
+
+def _several_senders(seen: Seen) -> str:
+    if len(seen.senders) < 2:
+        return ''
+    return f'{len(seen.senders)} people: {_first_names(seen.senders)}'
+
+
+def _talkative_sender(seen: Seen) -> str:
+    for sender, count in seen.senders.most_common(1):
+        if count >= TALKATIVE:
+            return f'{printable(sender)} said {count} things'
+    return ''
+
+
+def _throttling_alerts(seen: Seen) -> str:
+    return _counted(seen.alerts['throttled'], 'alert')
 
 
 def _other_alerts(seen: Seen) -> str:
-    return ', '.join(
-        f'{count} {printable(kind)}'
-        for kind, count in sorted(seen.alerts.items())
-        if kind != 'throttled'
-    )
+    others = sorted((kind, count) for kind, count in seen.alerts.items() if kind != 'throttled')
+    return ', '.join(f'{count} {printable(kind)}' for kind, count in others)
 
 
 def _groups(seen: Seen) -> str:
-    names = sorted(
-        printable(group)
-        for group, topics in seen.groups.items()
-        if settings.topic_name('human-messages') in topics
-    )
-    return f'{_counted(len(names), "group")} with offsets: {", ".join(names[:4])}' if names else ''
+    topic = settings.topic_name('human-messages')
+    names = [group for group, topics in seen.groups.items() if topic in topics]
+    if not names:
+        return ''
+    return f'{_counted(len(names), "group")} with committed offsets: {_first_names(names)}'
 
 
-def _shaped(seen: Seen) -> str:
-    return f'{seen.senders.total()} of {_counted(seen.messages, "message")}' if seen.senders else ''
-
-
-STEPS = (
-    Step(1, 'Send', lambda seen: _counted(seen.messages, 'message'), """\
+SEND = """\
 from producer import send_msg
-send_msg(topic='human-messages', key='red', value={'some': 'dict'})"""),
-    Step(2, 'Receive', lambda _: 'cannot be told: reading leaves no trace in the log', ''),
-    Step(3, 'Agree on a shape', _shaped, """\
+send_msg(topic='human-messages', key='red', value={'some': 'dict'})"""
+AGREE = """\
 from producer import send_msg
-send_msg(topic='human-messages', value={'sender': 'red', 'contents': 'hello'})"""),
-    Step(4, 'Chat', _several, """\
+send_msg(topic='human-messages', value={'sender': 'red', 'contents': 'hello'})"""
+CHAT = """\
 from producer import send_msg
-send_msg(topic='human-messages', value={'sender': 'blue', 'contents': 'I am here too'})"""),
-    Step(5, 'Let bots talk', _talkative, """\
+send_msg(topic='human-messages', value={'sender': 'blue', 'contents': 'I am here too'})"""
+SIMULATE = """\
 from simulators import NonsenseSimulator
-NonsenseSimulator(topic='human-messages', key='green', delay=0.5).simulate(count=10)"""),
-    Step(6, 'Notice who talks too much', lambda seen: _counted(seen.alerts['throttled'], 'alert'), """\
+NonsenseSimulator(topic='human-messages', key='green', delay=0.5).simulate(count=10)"""
+THROTTLE = """\
 from alerts import ThrottlingAlertService
 ThrottlingAlertService(monitor_topic='human-messages', alert_topic='alerts').monitor()
 and while that runs, at another prompt:
 from simulators import SpamSimulator
-SpamSimulator(topic='human-messages').simulate(count=300)"""),
-    Step(7, 'Notice what should not be said', _other_alerts, """\
+SpamSimulator(topic='human-messages').simulate(count=300)"""
+OFFEND = """\
 from alerts import OffensiveContentAlertService
 OffensiveContentAlertService(monitor_topic='human-messages', alert_topic='alerts').monitor()
 and while that runs, at another prompt:
 from producer import send_msg
-send_msg(topic='human-messages', value={'sender': 'grumpy', 'contents': 'damn'})"""),
-    Step(8, 'Build something of your own', _groups, """\
+send_msg(topic='human-messages', value={'sender': 'grumpy', 'contents': 'damn'})"""
+ARCHIVE = """\
 from services import Archive
-Archive(topic='human-messages', path='chat.db', group_id='archive').run(timeout=2.0)"""),
-)  # fmt: skip
+Archive(topic='human-messages', path='chat.db', group_id='archive').run(timeout=2.0)"""
+
+STEPS = (
+    Step(1, 'Send', _messages, SEND),
+    Step(2, 'Receive', _cannot_be_told, ''),
+    Step(3, 'Agree on a shape', _with_the_schema, AGREE),
+    Step(4, 'Chat', _several_senders, CHAT),
+    Step(5, 'Let bots talk', _talkative_sender, SIMULATE),
+    Step(6, 'Notice who talks too much', _throttling_alerts, THROTTLE),
+    Step(7, 'Notice what should not be said', _other_alerts, OFFEND),
+    Step(8, 'Build something of your own', _groups, ARCHIVE),
+)
 
 
 def look() -> Seen:
-    """Find out from the log what has happened there. Reads only: no topic is created by it.
+    """Find out what has happened on this Kafka. It only reads: no topic is created by it.
 
     Raises:
-        UnreachableError: no Kafka there.
+        UnreachableError: no Kafka answers.
 
     >>> look().messages >= 0
     True
@@ -139,25 +172,29 @@ def look() -> Seen:
     diagnosis.require_listener(options)
     seen = Seen()
     with closing(kafka.KafkaAdminClient(**options)) as admin:
-        there = set(admin.list_topics())
+        topics = set(admin.list_topics())
         for group in admin.list_groups():
             name = group['group_id']
-            offsets = admin.list_group_offsets({name: None})[name]
-            seen.groups[name] = {
-                place.topic for place, committed in offsets.items() if committed.offset >= 0
-            }
-    for record in _last('human-messages', there):
+            seen.groups[name] = _topics_with_offsets(admin, name)
+    for record in _last_records('human-messages', topics):
         seen.messages += 1
         if _fits(record.value, HumanMessage):
             seen.senders[record.value['sender']] += 1
-    for record in _last('alerts', there):
+    for record in _last_records('alerts', topics):
         if _fits(record.value, Alert):
             seen.alerts[record.value['alert_type']] += 1
     return seen
 
 
-def _last(topic: str, there: set[str]) -> Any:
-    return read_back(topic, offset=-LAST) if settings.topic_name(topic) in there else ()
+def _topics_with_offsets(admin: Any, group: str) -> set[str]:
+    committed = admin.list_group_offsets({group: None})[group]
+    return {partition.topic for partition, at in committed.items() if at.offset >= 0}
+
+
+def _last_records(topic: str, existing_topics: set[str]) -> Iterable[Any]:
+    if settings.topic_name(topic) not in existing_topics:
+        return ()
+    return read_back(topic, offset=-LAST)
 
 
 def _fits(value: Any, schema: Any) -> bool:
@@ -165,7 +202,11 @@ def _fits(value: Any, schema: Any) -> bool:
 
 
 def main() -> int:
-    """Print each step with what the log says of it, and what to do next; the exit status is 0 once all have worked."""
+    """Print each step with what was found of it, and what to do next.
+
+    Returns:
+        The exit status: 0 once all steps have worked, else 1.
+    """
     try:
         seen = look()
     except ChatError as error:
@@ -173,13 +214,18 @@ def main() -> int:
         return 1
     missing = [step for step in STEPS if not step.worked(seen)]
     for step in STEPS:
-        mark = '?' if not step.todo else ' ' if step in missing else 'x'
+        if not step.todo:
+            mark = '?'
+        elif step in missing:
+            mark = ' '
+        else:
+            mark = 'x'
         print(f'[{mark}] {step.number}. {step.title:<32} {step.worked(seen)}'.rstrip())
     if missing:
         print(f'\nNext, step {missing[0].number}:')
         print(textwrap.indent(missing[0].todo, '    '))
         return 1
-    print('\nAll of it has worked. Now something of your own: make exercise')
+    print('\nAll steps have worked. Now build something of your own: make exercise')
     return 0
 
 

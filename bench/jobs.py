@@ -1,4 +1,7 @@
-"""What is measured, round by round: every client does each job once a round, so that all of them see the same machine."""
+"""What is measured, round by round.
+
+Every client does each job once a round, so that all are measured on an equally busy machine.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +19,14 @@ NAMES = {
     'aio': 'aiokafka',
     'confluent': 'confluent-kafka',
 }
-Say = Callable[[str], None]
+TITLES = {
+    'send': 'Bulk send (send_msg in a loop)',
+    'send_blocking': 'Lone sends, each acknowledged',
+    'read': 'Read (for msg in get_consumer)',
+    'throttle': 'Throttle service',
+    'throttle_group': 'Throttle service in a group, exactly once',
+}
+Say = Callable[[str], None]  # shows progress
 
 
 @dataclass
@@ -40,21 +50,20 @@ class Results:
     numbers: dict[str, dict[str, dict[str, list[float]]]] = field(default_factory=dict)
 
     def add(self, job: str, who: str, **found: float) -> None:
-        """Note what was found."""
+        """Keep what was found, as one more number of each kind."""
         for what, number in found.items():
             self.numbers.setdefault(job, {}).setdefault(who, {}).setdefault(what, []).append(number)
 
     def add_rate(self, job: str, who: str, result: dict[str, Any], count: int) -> None:
-        """Note messages a second, and microseconds of CPU a message."""
+        """Keep messages a second, and microseconds of CPU a message."""
         self.add(job, who, rate=count / result['seconds'], cpu_us=result['cpu'] / count * 1e6)
 
 
-def one_round(rig: Rig, size: Size, results: Results, say: Say, services: bool = True) -> None:
+def one_round(rig: Rig, size: Size, results: Results, say: Say) -> None:
     """Each job once with each client."""
     _send_and_read(rig, size, results, say)
     _create(rig, size, results, say)
-    if services:
-        _throttle(rig, size, results, say)
+    _throttle(rig, size, results, say)
     for kind in ('later', 'without the cache', 'plain JVM'):
         say(f'start of a broker: {kind}')
         results.add('broker', kind, seconds=starts.broker(kind))
@@ -69,18 +78,12 @@ def _send_and_read(rig: Rig, size: Size, results: Results, say: Say) -> None:
     for client in CLIENTS:
         say(f'send, read: {NAMES[client]}')
         topic = rig.topic('to-send')
-        results.add_rate(
-            'send', client, rig.run('send', client, topic, size.messages), size.messages
-        )
-        results.add_rate(
-            'send_blocking',
-            client,
-            rig.run('send_blocking', client, topic, size.blocking),
-            size.blocking,
-        )
-        results.add_rate(
-            'read', client, rig.run('read', client, full, size.messages), size.messages
-        )
+        sent = rig.run('send', client, topic, size.messages)
+        blocking = rig.run('send_blocking', client, topic, size.blocking)
+        read = rig.run('read', client, full, size.messages)
+        results.add_rate('send', client, sent, size.messages)
+        results.add_rate('send_blocking', client, blocking, size.blocking)
+        results.add_rate('read', client, read, size.messages)
         rig.remove(topic)
     rig.remove(full)
 
@@ -92,11 +95,10 @@ def _create(rig: Rig, size: Size, results: Results, say: Say) -> None:
         if client == 'plain+crc32c':
             continue
         say(f'create, use, destroy: {NAMES[client]}')
-        results.add('first_send', client, seconds=rig.run('first_send', client, topic)['seconds'])
-        group = f'group-{client}-{topic}-{len(results.numbers["first_send"][client]["seconds"])}'
-        results.add(
-            'first_read', client, seconds=rig.run('first_read', client, topic, group)['seconds']
-        )
+        sent = rig.run('first_send', client, topic)
+        read = rig.run('first_read', client, topic, f'group-{client}-{topic}')
+        results.add('first_send', client, seconds=sent['seconds'])
+        results.add('first_read', client, seconds=read['seconds'])
         for kind, found in rig.run('cycles', client, topic, size.cycles).items():
             results.add(f'cycle_{kind}', client, **found)
     rig.remove(topic)

@@ -9,7 +9,9 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,14 @@ _numbers = itertools.count(1)
 
 
 class Rig:
-    """One Kafka, and everything that is done to it from outside the measured processes."""
+    """One Kafka, and everything that is done to it from outside the measured processes.
 
-    def __init__(self, servers: str) -> None:
+    Args:
+        servers: where the Kafka is.
+        environment: further variables for the measured processes.
+    """
+
+    def __init__(self, servers: str, environment: dict[str, str] | None = None) -> None:
         from confluent_kafka.admin import AdminClient
 
         self.servers = servers
@@ -32,6 +39,7 @@ class Rig:
             'KAFKA_BOOTSTRAP_SERVERS': servers,
             'WORKSHOP_ENV_FILE': '',
             'PYTHONWARNINGS': 'ignore',
+            **(environment or {}),
         }
         self._admin = AdminClient({'bootstrap.servers': servers, 'log_level': 2})
 
@@ -123,71 +131,56 @@ class Rig:
         return self.result(self.start(*arguments))
 
     @contextlib.contextmanager
-    def service(
-        self, *arguments: object
-    ) -> Iterator[tuple[dict[str, Any], list[subprocess.Popen[str]]]]:
-        """Run a service while the block watches it, then end it with Ctrl-C; the dict is what it printed."""
-        result: dict[str, Any] = {}
-        job = self.start('throttle', *arguments)
+    def service(self, *arguments: object) -> Iterator['Service']:
+        """A throttle service that runs while the block watches it; then Ctrl-C ends it."""
+        service = Service(self.start('throttle', *arguments))
         try:
-            yield result, [job]
-            job.send_signal(signal.SIGINT)
-            result |= self.result(job)
+            yield service
+            service.process.send_signal(signal.SIGINT)
+            service.result = self.result(service.process)
         finally:
-            job.kill()
-            job.wait()
+            service.process.kill()
+            service.process.wait()
 
     def throttle(
         self, client: str, count: int, group: bool, senders: int = 1000, limit: int = 100
     ) -> dict[str, Any]:
-        """The throttle over a topic of ``count`` messages: seconds until the last alert was seen, and its CPU seconds."""
+        """The throttle over a topic of ``count`` messages.
+
+        Returns:
+            ``seconds`` until the last alert was seen, ``cpu`` seconds of the service, and how many
+            messages (``count``) and ``alerts`` there were.
+        """
         messages = values(count, senders)
-        spoken = dict.fromkeys((each['sender'] for each in messages), 0)
-        wanted = 0
-        for each in messages:
-            spoken[each['sender']] += 1
-            wanted += spoken[each['sender']] > limit
+        wanted = alerts_wanted(messages, limit)
         messages += [{'sender': 'the last', 'contents': 'too much'}] * (limit + 1)
         topic, alerts = self.topic('monitored'), self.topic('alerts')
         self.fill(topic, messages)
         observer = self.observe(alerts)
-        with self.service(client, topic, alerts, f'group-{topic}' if group else '', limit) as (
-            result,
-            jobs,
-        ):
-            end = collect(observer, wanted + 1, jobs)[-1][1]
+        group_id = f'group-{topic}' if group else ''
+        with self.service(client, topic, alerts, group_id, limit) as service:
+            seen = collect(observer, wanted + 1, [service.process])
         observer.close()
         self.remove(topic, alerts)
-        return result | {
-            'seconds': end - result['began'],
+        _, end = seen[-1]
+        return service.result | {
+            'seconds': end - service.result['began'],
             'count': len(messages),
             'alerts': wanted + 1,
         }
 
     def delays(self, client: str, count: int, group: bool, pause: float = 0.005) -> list[float]:
-        """Seconds from sending a message to seeing the alert about it, while the service is not busy."""
+        """Seconds from sending a message to seeing the alert about it, with an idle service."""
         topic, alerts = self.topic('monitored'), self.topic('alerts')
         observer, producer = self.observe(alerts), self.producer()
-        with self.service(client, topic, alerts, f'group-{topic}' if group else '', 0):
-            deadline = time.monotonic() + TIMEOUT
-            seen = None
-            while seen is None:  # until it is awake
-                producer.produce(
-                    topic, json.dumps({'sender': 'first', 'contents': 'hello'}), 'first'
-                )
-                producer.flush()
-                seen = observer.poll(0.5)
-                if time.monotonic() > deadline:
-                    raise RuntimeError(f'no alert from {client}')
-            producer.flush()
-            while observer.poll(0.5) is not None:
-                pass
-            found = []
+        group_id = f'group-{topic}' if group else ''
+        found = []
+        with self.service(client, topic, alerts, group_id, 0):
+            _wait_until_awake(client, producer, topic, observer)
             for number in range(count):
+                value = {'sender': 'red', 'contents': str(number)}
                 sent = time.perf_counter()
-                producer.produce(
-                    topic, json.dumps({'sender': 'red', 'contents': str(number)}), 'red'
-                )
+                producer.produce(topic, json.dumps(value), 'red')
                 msg = observer.poll(5.0)
                 producer.flush()
                 if msg is None or msg.error():
@@ -199,18 +192,53 @@ class Rig:
         return found
 
 
+@dataclass
+class Service:
+    """A service that is measured; ``result`` is what it printed, once it has ended."""
+
+    process: subprocess.Popen[str]
+    result: dict[str, Any] = field(default_factory=dict)
+
+
+def alerts_wanted(messages: Sequence[dict[str, str]], limit: int) -> int:
+    """How many alerts these messages deserve, all of them within one minute."""
+    spoken = Counter(message['sender'] for message in messages)
+    return sum(max(0, number - limit) for number in spoken.values())
+
+
+def _wait_until_awake(client: str, producer: Any, topic: str, observer: Any) -> None:
+    """Send until the first alert is seen, and wait until no other comes."""
+    deadline = time.monotonic() + TIMEOUT
+    value = json.dumps({'sender': 'first', 'contents': 'hello'})
+    seen = None
+    while seen is None:
+        producer.produce(topic, value, 'first')
+        producer.flush()
+        seen = observer.poll(0.5)
+        if time.monotonic() > deadline:
+            raise RuntimeError(f'no alert from {client}')
+    producer.flush()
+    while observer.poll(0.5) is not None:
+        pass
+
+
 def collect(
     observer: Any, count: int, jobs: list[subprocess.Popen[str]]
 ) -> list[tuple[dict[str, Any], float]]:
-    """So many alerts of these services, each with the time at which it was seen."""
+    """So many alerts of these services, each with the time at which it was seen.
+
+    Args:
+        observer: the consumer that sees the alerts.
+        count: how many alerts to wait for.
+        jobs: the services' processes; if one of them ends, that is an error.
+    """
     deadline = time.monotonic() + TIMEOUT
     found: list[tuple[dict[str, Any], float]] = []
     while len(found) < count:
         for job in jobs:
             if job.poll() is not None:
-                raise RuntimeError(
-                    f'a service ended by itself: {job.args!r}\n{job.communicate()[1][-2000:]}'
-                )
+                _, err = job.communicate()
+                raise RuntimeError(f'a service ended by itself: {job.args!r}\n{err[-2000:]}')
         if time.monotonic() > deadline:
             raise RuntimeError(f'{len(found)} of {count} alerts after {TIMEOUT:g} s')
         msg = observer.poll(0.2)

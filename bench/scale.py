@@ -1,53 +1,41 @@
 """What more processes bring, and what more senders cost: ``python -m bench.scale``.
 
-The throttle as a group of 1, 2 and 4 processes over 12 partitions, and as one process with 10, 1,000 and 1,000,000 senders.
+The throttle as a group of 1, 2 and 4 processes over 12 partitions, and as one process with 10,
+1,000 and 1,000,000 senders.
 """
 
-import json
 import os
 import signal
 import time
 from typing import Any
 
 from bench.child import SENDERS, values
-from bench.rig import Rig, collect
+from bench.rig import Rig, alerts_wanted, collect
 from broker import Broker
 
 PARTITIONS = 12
 
 
 def group(rig: Rig, processes: int, count: int) -> dict[str, Any]:
-    """Messages a second of a group of so many processes, from the moment at which all of them are members."""
-    topic, alerts, limit = (
-        rig.topic('monitored', PARTITIONS),
-        rig.topic('alerts'),
-        2 * count // SENDERS,
-    )
-    observer, producer = rig.observe(alerts), rig.producer()
-    jobs = [
-        rig.start('throttle', 'ours', topic, alerts, f'group-{topic}', limit)
-        for _ in range(processes)
-    ]
+    """Messages a second of a group of so many processes, once all of them are members."""
+    limit = 2 * count // SENDERS
+    messages = values(count)
+    for number in range(50):
+        messages += [{'sender': f'last-{number}', 'contents': ''}] * (limit + 1)
+    wanted = alerts_wanted(messages, limit)
+    topic, alerts = rig.topic('monitored', PARTITIONS), rig.topic('alerts')
+    name = f'group-{topic}'
+    observer = rig.observe(alerts)
+    jobs = [rig.start('throttle', 'ours', topic, alerts, name, limit) for _ in range(processes)]
     try:
-        _wait_until_shared(rig, f'group-{topic}', processes)
-        messages = values(count) + [
-            {'sender': f'last-{number}', 'contents': ''}
-            for number in range(50)
-            for _ in range(limit + 1)
-        ]
-        spoken: dict[str, int] = {}
-        for each in messages:
-            spoken[each['sender']] = spoken.get(each['sender'], 0) + 1
-        wanted = sum(max(0, number - limit) for number in spoken.values())
+        _wait_until_shared(rig, name, processes)
         for job in jobs:
             job.send_signal(signal.SIGSTOP)  # so that filling the topic takes nothing from them
-        for each in messages:
-            producer.produce(topic, json.dumps(each), each['sender'])
-        producer.flush(60)
+        rig.fill(topic, messages)
         for job in jobs:
             job.send_signal(signal.SIGCONT)
         began = time.time()
-        end = collect(observer, wanted, jobs)[-1][1]
+        _, end = collect(observer, wanted, jobs)[-1]
         for job in jobs:
             job.send_signal(signal.SIGINT)
         cpu = sum(rig.result(job)['cpu'] for job in jobs)
@@ -69,11 +57,8 @@ def _wait_until_shared(rig: Rig, name: str, processes: int) -> None:
     while time.monotonic() < deadline:
         described = rig.describe_group(name)
         shares = [len(member.assignment.topic_partitions) for member in described.members]
-        if (
-            len(shares) == processes
-            and sum(shares) == PARTITIONS
-            and described.state.name == 'STABLE'
-        ):
+        complete = len(shares) == processes and sum(shares) == PARTITIONS
+        if complete and described.state.name == 'STABLE':
             time.sleep(0.5)
             return
         time.sleep(0.1)
@@ -81,10 +66,12 @@ def _wait_until_shared(rig: Rig, name: str, processes: int) -> None:
 
 
 def senders(rig: Rig, number: int, count: int) -> dict[str, Any]:
-    """CPU a message with so many senders; the limit is twice what they send on average, so that alerts have no share in it."""
-    found = rig.throttle(
-        'ours', count, group=False, senders=number, limit=max(2 * count // number, 4)
-    )
+    """CPU a message with so many senders.
+
+    The limit is twice what they send on average, so that hardly any CPU goes into alerts.
+    """
+    limit = max(2 * count // number, 4)
+    found = rig.throttle('ours', count, group=False, senders=number, limit=limit)
     return {
         'senders': number,
         'rate': found['count'] / found['seconds'],
@@ -94,32 +81,33 @@ def senders(rig: Rig, number: int, count: int) -> dict[str, Any]:
 
 def measure(rig: Rig, quick: bool = False) -> dict[str, Any]:
     """Both series."""
-    count = 4000 if quick else 200_000
+    if quick:
+        count, groups, crowds = 4000, [1, 2], [10, 1000]
+    else:
+        count, groups, crowds = 200_000, [1, 2, 4], [10, 1000, 1_000_000]
     return {
         'cores': os.cpu_count(),
-        'group': [group(rig, processes, count) for processes in ((1, 2) if quick else (1, 2, 4))],
-        'senders': [
-            senders(rig, number, count)
-            for number in ((10, 1000) if quick else (10, 1000, 1_000_000))
-        ],
+        'group': [group(rig, processes, count) for processes in groups],
+        'senders': [senders(rig, number, count) for number in crowds],
     }
 
 
 def table(found: dict[str, Any]) -> str:
     """Both series as text."""
-    lines = [
-        f'\nThe throttle as a group, {PARTITIONS} partitions, {found["cores"]} cores (the broker has its share of them)'
-    ]
+    title = f'The throttle as a group, {PARTITIONS} partitions, {found["cores"]} cores'
+    lines = [f'\n{title} (the broker uses them, too)']
     one = found['group'][0]['rate']
-    lines.extend(
-        f'    {each["processes"]} process(es) {each["rate"]:>17,.0f} a second, {each["rate"] / one:.2f} times one, {each["cpu_us"]:.1f} us'
+    lines += [
+        f'    {each["processes"]} process(es) {each["rate"]:>17,.0f} a second, '
+        f'{each["rate"] / one:.2f} times one, {each["cpu_us"]:.1f} us CPU'
         for each in found['group']
-    )
+    ]
     lines.append('\nThe throttle in one process, by number of senders')
-    lines.extend(
-        f'    {each["senders"]:>9,} senders {each["rate"]:>16,.0f} a second, {each["cpu_us"]:.1f} us CPU'
+    lines += [
+        f'    {each["senders"]:>9,} senders {each["rate"]:>16,.0f} a second, '
+        f'{each["cpu_us"]:.1f} us CPU'
         for each in found['senders']
-    )
+    ]
     return '\n'.join(lines)
 
 

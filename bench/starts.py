@@ -14,15 +14,14 @@ from bench.rig import ROOT
 IMAGE = 'apache/kafka'
 BROKER = """
 import os, sys, time
-from broker import jvm
-from broker import Broker
+from broker import Broker, jvm
 kind = sys.argv[1]
 if kind == 'plain JVM':
     jvm.FLAGS = tuple(flag for flag in jvm.FLAGS if not flag.startswith(('-Xms', '-XX:')))
 began = time.perf_counter()
 kafka = Broker()
 if kind != 'later' and kind != 'first':
-    kafka._aot = ()
+    kafka._aot_options = ()
 with kafka:
     print(time.perf_counter() - began)
 """
@@ -39,22 +38,13 @@ def broker(kind: str) -> float:
     """Seconds until the embedded broker serves.
 
     Args:
-        kind: 'first' (Kafka is installed, the ahead-of-time cache is made first), 'later', 'without the cache', or 'plain JVM'
-            (without the cache and without our flags).
+        kind: 'first' (Kafka is installed, but the ahead-of-time cache is still to be made),
+            'later', 'without the cache', or 'plain JVM' (without the cache and without our flags).
     """
-    from broker import jvm
-
     environment = dict(os.environ)
     with tempfile.TemporaryDirectory() as folder:
         if kind == 'first':
-            for installed in jvm.cache_folder().glob('kafka-*'):
-                copy = Path(folder, installed.name)
-                shutil.copytree(
-                    installed,
-                    copy,
-                    copy_function=os.link,
-                    ignore=shutil.ignore_patterns('*.aot', '*.failed', '*.lock'),
-                )
+            _copy_kafka_without_cache(Path(folder))
             environment['WORKSHOP_CACHE'] = folder
         run = subprocess.run(
             [sys.executable, '-W', 'ignore', '-c', BROKER, kind],
@@ -68,30 +58,43 @@ def broker(kind: str) -> float:
     return float(run.stdout)
 
 
+def _copy_kafka_without_cache(folder: Path) -> None:
+    from broker import installation
+
+    for installed in installation.cache_folder().glob('kafka-*'):
+        shutil.copytree(
+            installed,
+            folder / installed.name,
+            copy_function=os.link,
+            ignore=shutil.ignore_patterns('*.aot', '*.failed', '*.lock'),
+        )
+
+
 def docker() -> float | None:
-    """Seconds until Docker's Kafka has started; None where no engine answers or the image is not there."""
-    if (
-        not shutil.which('docker')
-        or subprocess.run(
-            ['docker', 'image', 'inspect', IMAGE], check=False, capture_output=True
-        ).returncode
-    ):
+    """Seconds until Docker's Kafka has started.
+
+    Returns:
+        None where no Docker engine answers, or the image is not there.
+    """
+    if not shutil.which('docker') or _docker('image', 'inspect', IMAGE).returncode:
         return None
     began = time.perf_counter()
-    name = subprocess.run(
-        ['docker', 'run', '-d', '--rm', IMAGE], capture_output=True, text=True, check=True
-    ).stdout.strip()
+    started = _docker('run', '-d', '--rm', IMAGE)
+    started.check_returncode()
+    name = started.stdout.strip()
     try:
         while time.perf_counter() - began < 60:
-            logs = subprocess.run(
-                ['docker', 'logs', name], check=False, capture_output=True, text=True
-            )
+            logs = _docker('logs', name)
             if 'RECOVERY to RUNNING' in logs.stdout + logs.stderr:
                 return time.perf_counter() - began
             time.sleep(0.05)
         return None
     finally:
-        subprocess.run(['docker', 'rm', '-f', name], check=False, capture_output=True)
+        _docker('rm', '-f', name)
+
+
+def _docker(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(['docker', *arguments], check=False, capture_output=True, text=True)
 
 
 def importing(what: str) -> dict[str, Any]:

@@ -1,39 +1,51 @@
 """A real Apache Kafka on this machine, without Docker and without an installed Java.
 
-Step 0 of the walkthrough: ``python -m broker`` runs it in the foreground on port 9092, its data kept under ``.kafka/``. In a program or a
-test, ``with Broker() as kafka:`` runs one on a free port, with a temporary folder, gone afterwards.
+Step 0 of the walkthrough: ``python -m broker`` runs it in the foreground on port 9092 and keeps its
+data under ``.kafka/``. In a program or a test, ``with Broker() as kafka:`` runs one on a free port,
+with a temporary folder, and nothing is left of it afterwards.
 
-The one idea to take away: a broker is a process with a port and a folder. The folder is the commit log; whoever has it has everything.
+The one idea to take away: a broker is a process with a port and a folder. The folder is the commit
+log; whoever has the folder has everything.
 """
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from broker import aot_cache, jvm, listeners, log_messages, storage
-from broker.listeners import PortTakenError
-from broker.processes import Guard
-from broker.users import Passes
+from broker import aot_cache, jvm, log_messages, ports, storage
+from broker.installation import Installation, ensure_installed
+from broker.listeners import OPEN, SECURE, client_settings, listener_properties
+from broker.ports import PortTakenError
+from broker.processes import Supervisor
+from broker.server_properties import server_properties, write_properties
+from broker.users import Credentials
 from errors import BrokerError
 
 __all__ = ['Broker']
 
+MOST_BROKERS = 9
 PORT_ATTEMPTS = 4
-STOP = 3.5  # seconds that a broker has to put its data in order, before it is ended
+KILL_TIMEOUT = 10.0  # seconds until a killed process is gone
+STOP_GRACE = 3.5  # seconds that a broker has to put its data in order, before it is killed
+READY_POLL_INTERVAL = 0.02  # seconds between two looks at the log of a broker that is starting
 
 
 class Broker:
-    """One Kafka, of one broker or more, as child processes that never outlive this one.
+    """One Kafka, of one or more brokers, as child processes that never outlive this one.
 
     Args:
-        brokers: how many; 3 make a cluster with topics replicated three times.
-        secure: whether clients need passwords or certificates, and rights; ``env()`` says what to say at each door.
+        brokers: how many; 3 make a cluster whose topics are kept three times.
+        secure: whether clients need passwords or certificates, and are authorized by user;
+            ``env()`` gives the settings for each listener.
         port: the first broker's port, the others' follow; by default free ones are found.
-        data: the folder that keeps the data; by default a temporary one that is removed at the end.
+        data: the folder that keeps the data; by default a temporary one, removed at the end.
         properties: broker properties that win over ours, ``{'num.partitions': '3'}``.
         timeout: seconds that a start may take, apart from the first download.
+
+    Raises:
+        BrokerError: that many brokers are not possible.
 
     Example:
         >>> from broker import Broker
@@ -52,47 +64,53 @@ class Broker:
         properties: Mapping[str, str] | None = None,
         timeout: float = 60.0,
     ) -> None:
-        if not 1 <= brokers <= 9:
+        if not 1 <= brokers <= MOST_BROKERS:
             raise BrokerError(
-                f'brokers={brokers} does not work: say a number from 1 to 9. 3 are enough to see one fail.'
+                f'brokers={brokers} does not work: use a number from 1 to {MOST_BROKERS}. '
+                '3 are enough to see one fail.'
             )
         self.nodes = range(1, brokers + 1)
-        self.doors = listeners.SECURE if secure else listeners.OPEN
-        self.passes: Passes | None = None
-        shape = ('1-broker' if brokers == 1 else f'{brokers}-brokers') + (
-            '-secure' if secure else ''
-        )
-        self.data = None if data is None else Path(data).absolute() / shape
+        self.secure = secure
+        self.listeners = SECURE if secure else OPEN
+        self.credentials: Credentials | None = None
+        self.data = None if data is None else Path(data).absolute() / self._shape()
         self.properties = dict(properties or {})
         self.timeout = timeout
         self._port = port
-        self._grace = STOP if data else 0.0
-        self._aot: tuple[str, ...] | None = None
-        self._guard: Guard | None = None
-        self._holding = contextlib.ExitStack()
-        self._ports: dict[str, dict[int, int]] = {}
+        self._stop_grace = STOP_GRACE if data else 0.0
+        self._aot_options: Sequence[str] | None = None
+        self._installation: Installation
+        self._supervisor: Supervisor | None = None
+        self._locks = contextlib.ExitStack()
+        self._ports: ports.PortTable = {}
+
+    def _shape(self) -> str:
+        """The folder of this kind of Kafka: clusters of another shape have other data."""
+        count = len(self.nodes)
+        name = '1-broker' if count == 1 else f'{count}-brokers'
+        return f'{name}-secure' if self.secure else name
 
     @property
     def bootstrap_servers(self) -> str:
-        """The addresses for ``KAFKA_BOOTSTRAP_SERVERS``: ``'127.0.0.1:23456'``, comma-separated if there are several brokers."""
+        """The addresses for ``KAFKA_BOOTSTRAP_SERVERS``, comma-separated: ``'127.0.0.1:23456'``."""
         return self.env()['KAFKA_BOOTSTRAP_SERVERS']
 
     def env(self, listener: str = '', user: str = 'teacher') -> dict[str, str]:
-        """What belongs into the environment or `.env` of a client: ``{'KAFKA_BOOTSTRAP_SERVERS': '127.0.0.1:23456', ...}``.
+        """The environment or `.env` of a client, ``{'KAFKA_BOOTSTRAP_SERVERS': '127.0.0.1:9092'}``.
 
         Args:
-            listener: of a secure broker: ``'scram512'`` (the default), ``'scram256'``, ``'plain'``, ``'tls'``, ``'mtls'``,
-                ``'sasl-plaintext'``, ``'wrong-name'`` (mutual TLS, the broker's certificate lacks its name) or ``'heroku'`` (the same,
-                said in Heroku's variables).
+            listener: of a secure broker: ``'scram512'`` (the default), ``'scram256'``, ``'plain'``,
+                ``'tls'``, ``'mtls'``, ``'sasl-plaintext'``, ``'wrong-name'`` (mutual TLS, and the
+                broker's certificate lacks its name) or ``'heroku'`` (the same, in Heroku's
+                variables).
             user: ``'teacher'``, who may do everything, or ``'visitor'``, who may do nothing.
 
         Raises:
             BrokerError: there is no such listener or user, or the broker does not run.
         """
-        self._guarding(1)
-        return listeners.client_settings(
-            listener or next(iter(self.doors)), user, self.doors, self._ports, self.passes
-        )
+        self._require_running()
+        name = listener or next(iter(self.listeners))
+        return client_settings(name, user, self.listeners, self._ports, self.credentials)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -104,58 +122,74 @@ class Broker:
         """Start, and return when clients are served.
 
         Raises:
-            BrokerError: Kafka could not be installed, a port or the folder is taken, or a broker ended; the message says what to do.
+            BrokerError: Kafka could not be installed, a port or the folder is taken, or a broker
+                ended; the message says what to do.
         """
-        if self._guard:
-            raise BrokerError('This broker runs already. Make another Broker() for a second one.')
-        self._refuse_taken_ports()
-        self._installation = jvm.install(storage.make_template)
-        if self._aot is None:
-            aot_cache.train(self._installation, _Trainee)
+        if self._supervisor:
+            raise BrokerError('This Kafka is already running. Make another Broker() for a second.')
+        self._check_ports()
+        self._installation = ensure_installed(storage.format_template)
+        if self._aot_options is None:
+            aot_cache.train(self._installation, _TrainingBroker)
         for attempt in range(1, PORT_ATTEMPTS + 1):
             try:
                 self._start()
                 break
-            except BaseException as error:
+            except PortTakenError:  # since it was chosen
                 self.stop()
-                if not isinstance(error, PortTakenError) or attempt == PORT_ATTEMPTS:
+                if attempt == PORT_ATTEMPTS:
                     raise
                 time.sleep(0.1 * 2**attempt)
-                self._refuse_taken_ports()
+                self._check_ports()
+            except BaseException:
+                self.stop()
+                raise
         return self
 
     def stop(self) -> None:
         """End the brokers, and remove the temporary folder. A second call does nothing."""
-        guard, self._guard = self._guard, None
-        if guard:
-            guard.close()
-        self._holding.close()
+        supervisor, self._supervisor = self._supervisor, None
+        if supervisor:
+            supervisor.close()
+        self._locks.close()
 
     def kill(self, node: int = 1) -> None:
-        """End a broker at once, as a power cut would (SIGKILL). ``restart(node)`` starts it again."""
-        guard = self._guarding(node)
-        guard.signal(node, 'SIGKILL')
-        guard.wait_until_ended(node, 10.0)
+        """End a broker at once, as a power cut would (SIGKILL).
+
+        ``restart(node)`` starts it again.
+        """
+        supervisor = self._require_running(node)
+        supervisor.send_signal(node, 'SIGKILL')
+        supervisor.wait_until_ended(node, KILL_TIMEOUT)
 
     def pause(self, node: int = 1) -> None:
-        """Freeze a broker: its connections stay open and nothing answers. ``resume(node)`` lets it go on."""
-        self._guarding(node).signal(node, 'SIGSTOP')
+        """Freeze a broker: its connections stay open and nothing answers (SIGSTOP).
+
+        ``resume(node)`` lets it go on.
+        """
+        self._require_running(node).send_signal(node, 'SIGSTOP')
 
     def resume(self, node: int = 1) -> None:
-        """Let a frozen broker go on."""
-        self._guarding(node).signal(node, 'SIGCONT')
+        """Let a frozen broker go on (SIGCONT)."""
+        self._require_running(node).send_signal(node, 'SIGCONT')
 
     def restart(self, node: int = 1) -> None:
-        """End a broker in good order, if it still runs, and start it again on the same port and data; return when it serves."""
-        guard = self._guarding(node)
+        """Stop a broker in good order, if it runs, and start it again on the same port and data.
+
+        Returns when it serves clients.
+
+        Raises:
+            BrokerError: it did not start; the message says why.
+        """
+        supervisor = self._require_running(node)
         if self.running(node):
-            with contextlib.suppress(BrokerError):
-                guard.signal(node, 'SIGCONT')
-            guard.signal(node, 'SIGTERM')
-            if not guard.wait_until_ended(node, STOP):
+            with contextlib.suppress(BrokerError):  # no SIGCONT on Windows, nor a frozen broker
+                supervisor.send_signal(node, 'SIGCONT')
+            supervisor.send_signal(node, 'SIGTERM')
+            if not supervisor.wait_until_ended(node, STOP_GRACE):
                 self.kill(node)
-        self._launch(guard, node)
-        self._wait_until_ready(guard, node, time.monotonic() + self.timeout)
+        self._launch(supervisor, node)
+        self._wait_until_ready(supervisor, node, time.monotonic() + self.timeout)
 
     def running(self, node: int = 1) -> bool:
         """Whether the process of a broker is there, frozen or not."""
@@ -163,7 +197,7 @@ class Broker:
 
     def pid(self, node: int = 1) -> int | None:
         """The process id of a broker; None if it does not run."""
-        return self._guarding(node).pid(node)
+        return self._require_running(node).pid(node)
 
     def log(self, node: int = 1) -> Path:
         """The file with the log of a broker."""
@@ -171,88 +205,107 @@ class Broker:
 
     @property
     def _folder(self) -> Path:
-        return self.data or self._guarding(1).folder / 'data'
+        """The folder with the data of all nodes."""
+        return self.data or self._require_running().folder / 'data'
 
-    def _guarding(self, node: int) -> Guard:
+    def _require_running(self, node: int = 1) -> Supervisor:
         if node not in self.nodes:
-            raise BrokerError(
-                f'There is no broker {node} here. Say one of: {", ".join(map(str, self.nodes))}.'
-            )
-        if not self._guard:
+            known = ', '.join(map(str, self.nodes))
+            raise BrokerError(f'There is no broker {node} here. Say one of: {known}.')
+        if not self._supervisor:
             raise BrokerError(
                 'This Kafka does not run. Start it first: with Broker() as kafka: ...'
             )
-        return self._guard
+        return self._supervisor
 
-    def _refuse_taken_ports(self) -> None:
+    def _check_ports(self) -> None:
         if self._port is not None:
-            listeners.refuse_taken_ports(list(self.doors), self.nodes, self._port)
+            ports.check_ports(list(self.listeners), self.nodes, self._port, self._options())
+
+    def _options(self) -> str:
+        """The options of ``python -m broker`` for this kind of Kafka."""
+        brokers = f' --brokers {len(self.nodes)}' if len(self.nodes) > 1 else ''
+        return f'{brokers} --secure' if self.secure else brokers
 
     def _start(self) -> None:
         if self.data:
-            self._holding.enter_context(storage.taken(self.data))
-        self._guard = guard = Guard(jvm.environment(), self._grace)
-        self.passes = storage.prepare(
-            self._folder, self._installation, self.nodes, self.doors is listeners.SECURE
+            self._locks.enter_context(storage.locked(self.data))
+        supervisor = Supervisor(jvm.java_environment(), self._stop_grace)
+        self._supervisor = supervisor
+        self.credentials = storage.prepare(
+            self._folder, self._installation, self.nodes, self.secure
         )
-        self._ports = listeners.choose_ports(list(self.doors), self.nodes, self._port)
-        (guard.folder / 'log4j2.xml').write_text(log_messages.LOG4J, encoding='utf-8')
+        self._ports = ports.choose_ports(list(self.listeners), self.nodes, self._port)
+        (supervisor.folder / 'log4j2.xml').write_text(log_messages.LOG4J, encoding='utf-8')
         for node in self.nodes:
-            values = listeners.door_properties(node, self.doors, self._ports, self.passes)
-            values |= storage.properties(node, self._folder, len(self.nodes), self.properties)
-            storage.write_properties(guard.folder / f'{node}.properties', values)
-            self._launch(guard, node)
+            write_properties(supervisor.folder / f'{node}.properties', self._properties(node))
+            self._launch(supervisor, node)
         deadline = time.monotonic() + self.timeout
         for node in self.nodes:
-            self._wait_until_ready(guard, node, deadline)
+            self._wait_until_ready(supervisor, node, deadline)
 
-    def _launch(self, guard: Guard, node: int) -> None:
-        options = (
-            f'-Dlog4j2.configurationFile={guard.folder / "log4j2.xml"}',
-            f'-Djava.io.tmpdir={guard.folder}',
-        )
+    def _properties(self, node: int) -> dict[str, str]:
+        """The contents of a node's ``server.properties``."""
+        data = storage.node_folder(self._folder, node)
+        return {
+            **listener_properties(node, self.listeners, self._ports, self.credentials),
+            **server_properties(node, data, len(self.nodes), self.properties),
+        }
+
+    def _launch(self, supervisor: Supervisor, node: int) -> None:
         command = self._installation.command(
-            *options, 'kafka.Kafka', guard.folder / f'{node}.properties', aot=self._aot
+            f'-Dlog4j2.configurationFile={supervisor.folder / "log4j2.xml"}',
+            f'-Djava.io.tmpdir={supervisor.folder}',
+            'kafka.Kafka',
+            supervisor.folder / f'{node}.properties',
+            aot_options=self._aot_options,
         )
-        guard.launch(node, command, self.log(node))
+        supervisor.launch(node, command, self.log(node))
 
-    def _wait_until_ready(self, guard: Guard, node: int, deadline: float) -> None:
+    def _wait_until_ready(self, supervisor: Supervisor, node: int, deadline: float) -> None:
         log = self.log(node)
         while True:
-            over = guard.ended(node) or time.monotonic() > deadline
+            # Looked at before the log is read, so that the last words of a broker are not missed.
+            ended = supervisor.ended(node)
             text = log.read_text(encoding='utf-8', errors='replace') if log.exists() else ''
             if log_messages.is_ready(text):
                 return
-            if over:
-                raise self._failure(guard, node, text)
-            time.sleep(0.02)
+            if ended or time.monotonic() > deadline:
+                raise self._start_error(node, text, ended=ended)
+            time.sleep(READY_POLL_INTERVAL)
 
-    def _port_of(self, node: int) -> int:
-        return next(iter(self._ports.values()))[node]
-
-    def _failure(self, guard: Guard, node: int, text: str) -> BrokerError:
-        cause = log_messages.ended_because(text)
+    def _start_error(self, node: int, log: str, *, ended: bool) -> BrokerError:
+        """Why a broker does not serve clients, and what to do about it."""
+        port = next(iter(self._ports.values()))[node]
+        cause = log_messages.exit_cause(log)
         if cause == 'port':
-            return PortTakenError(self._port_of(node), list(self.doors), self.nodes)
+            return PortTakenError(port, self._options())
         if cause == 'folder':
-            return BrokerError(storage.in_use(self._folder))
+            return storage.in_use(self._folder)
         if cause == 'crash':
-            self._installation.aot.unlink(missing_ok=True)
+            self._installation.aot_cache.unlink(missing_ok=True)
             return BrokerError(
-                'Java crashed, perhaps over its ahead-of-time cache. That was removed: start again, and it is made anew.'
+                'Java crashed, perhaps over its ahead-of-time cache. '
+                'The cache was removed: start again, and it is made anew.'
             )
-        where = f'broker {node}, port {self._port_of(node)}'
-        if not guard.ended(node):
-            what = f'Kafka was not ready after {self.timeout:g} s ({where}). Is this machine busy? Try again, or give it time: timeout=120.'
-        elif self.data:
-            what = f'Kafka ended while it was starting ({where}). {storage.damaged(self._folder, "perhaps; its log tells")}'
+        if not ended:
+            what = f'Kafka was not ready after {self.timeout:g} s'
+            advice = 'Is this machine busy? Try again, or give it more time: timeout=120.'
         else:
-            what = f'Kafka ended while it was starting ({where}). Try again, with fewer properties= if there are any.'
-        return BrokerError(f'{what} The end of its log:{log_messages.last_lines(text)}')
+            what = 'Kafka ended while it was starting'
+            advice = 'Try again, with fewer properties= if there are any.'
+            if self.data:
+                advice = str(storage.damaged(self._folder, 'perhaps; its log says more'))
+        return BrokerError(
+            f'{what} (broker {node}, port {port}). {advice} '
+            f'The end of its log:{log_messages.last_lines(log)}'
+        )
 
 
-class _Trainee(Broker):
+class _TrainingBroker(Broker):
+    """A broker that runs to have an ahead-of-time cache made, with these options of the JVM."""
+
     def __init__(self, options: tuple[str, ...]) -> None:
         super().__init__()
-        self._aot = options
-        self._grace = 60.0  # what it loaded is written down at its end
+        self._aot_options = options
+        self._stop_grace = 60.0  # seconds; Java writes the record when it ends

@@ -1,38 +1,35 @@
-"""Fetches Kafka's jars from Maven Central, each held against its checksum.
+"""Downloads Kafka's jars from Maven Central and checks each against its SHA-256.
 
-Used by ``jvm.py``, once. The one idea to take away: it does not matter where a file came from, if one knows beforehand what it has to be.
+Used in step 0, once, when Kafka is installed. The one idea to take away: it does not matter where
+a file came from if its checksum is known beforehand.
 """
 
 import hashlib
 import queue
 import shutil
-import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from broker.progress import report
 from errors import BrokerError
 
-__all__ = ['digest_of', 'download', 'file_name', 'say']
+__all__ = ['download', 'file_name', 'sha256_of']
 
 ATTEMPTS = 3
-
-
-def say(line: str, end: str = '\n') -> None:
-    """One line to standard error, written over in place where that is a terminal."""
-    if sys.stderr.isatty():
-        print(f'\r\033[K{line}', end=end, file=sys.stderr, flush=True)
-    elif end:
-        print(line, file=sys.stderr, flush=True)
+DOWNLOADS_AT_ONCE = 6
+NETWORK_TIMEOUT = 30  # seconds
 
 
 def file_name(name: str) -> str:
-    """The jar's name in the folder: ``'kafka_2.13-4.4.0.jar'``."""
+    """The file name of ``'org.apache.kafka:kafka_2.13:4.4.0'``: ``'kafka_2.13-4.4.0.jar'``."""
     return '-'.join(name.split(':')[1:]) + '.jar'
 
 
-def digest_of(path: Path) -> str:
-    """A file's SHA-256 in hex; ``'missing'`` if there is none."""
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file in hex, or ``'missing'`` if there is no such file."""
     try:
         with path.open('rb') as file:
             return hashlib.file_digest(file, 'sha256').hexdigest()
@@ -40,67 +37,91 @@ def digest_of(path: Path) -> str:
         return 'missing'
 
 
-def download(draft: Path, locked: dict[str, str], version: str) -> None:
-    """Fetch jars into ``jars/`` of a folder, six at a time, each checked.
+def download(draft: Path, locked: Mapping[str, str], version: str) -> None:
+    """Download jars into ``jars/`` of a folder, six at a time, and check each.
 
     Args:
         draft: the folder.
-        locked: their names and digests, ``{'org.apache.kafka:kafka_2.13:4.4.0': '<SHA-256>', ...}``.
-        version: Kafka's, for what is said meanwhile.
+        locked: the jars' SHA-256 by name, ``{'org.apache.kafka:kafka_2.13:4.4.0': '...', ...}``.
+        version: Kafka's version, for the progress report.
 
     Raises:
-        BrokerError: one of them did not come, or was another one than wanted.
+        BrokerError: a jar could not be downloaded, or was not the file that was wanted.
     """
-    from jgo.maven import MavenContext
+    total = len(locked)
+    jobs: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+    for job in locked.items():
+        jobs.put(job)
+    results: queue.SimpleQueue[int | Exception] = queue.SimpleQueue()
+    downloads = _Downloads(draft, version)
 
-    context = MavenContext(repo_cache=draft / 'repository', timeout=30)
+    report(f'Downloading Kafka {version}, once: {total} files ...')
+    for _ in range(DOWNLOADS_AT_ONCE):
+        # The threads of a pool would be waited for after Ctrl-C; those of a daemon are not.
+        threading.Thread(target=downloads.work, args=(jobs, results), daemon=True).start()
+    size = 0
+    try:
+        for number in range(1, total + 1):
+            result = results.get()
+            if isinstance(result, Exception):
+                raise result
+            size += result
+            report(
+                f'Downloading Kafka {version}, once: '
+                f'{number} of {total} files, {size / 1e6:.0f} MB',
+                end='\n' if number == total else '',
+            )
+    finally:
+        downloads.stopped.set()
+    shutil.rmtree(downloads.repository, ignore_errors=True)
 
-    def fetch(item: tuple[str, str]) -> int:
-        name, wanted = item
-        artifact = context.create_dependency(name).artifact
+
+class _Downloads:
+    """Downloads jars into a folder, from as many threads as call ``work``."""
+
+    def __init__(self, draft: Path, version: str) -> None:
+        from jgo.maven import MavenContext
+
+        self.draft = draft
+        self.version = version
+        self.repository = draft / 'repository'  # where jgo puts what it has downloaded
+        self.stopped = threading.Event()  # no thread begins another download
+        self._maven: Any = MavenContext(repo_cache=self.repository, timeout=NETWORK_TIMEOUT)
+
+    def work(
+        self,
+        jobs: 'queue.SimpleQueue[tuple[str, str]]',
+        results: 'queue.SimpleQueue[int | Exception]',
+    ) -> None:
+        """Do jobs (name, SHA-256) until none is left; each results in its size or an error."""
+        while not self.stopped.is_set():
+            try:
+                name, wanted = jobs.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                results.put(self._fetch(name, wanted))
+            except Exception as error:  # noqa: BLE001 - raised again in download()
+                results.put(error)
+
+    def _fetch(self, name: str, wanted: str) -> int:
+        """Download one jar and return its size in bytes."""
+        artifact = self._maven.create_dependency(name).artifact
         problem: object = None
         for attempt in range(ATTEMPTS):
-            time.sleep(attempt)
+            time.sleep(attempt)  # seconds
             try:
                 path = artifact.resolve()
             except (OSError, RuntimeError) as error:
                 problem = error
             else:
-                if (found := digest_of(path)) == wanted:
-                    return path.rename(draft / 'jars' / file_name(name)).stat().st_size
-                problem = f'what came has the SHA-256 {found[:12]}, the lock says {wanted[:12]}'
-            shutil.rmtree(draft / 'repository' / artifact.component.path_prefix, ignore_errors=True)
+                found = sha256_of(path)
+                if found == wanted:
+                    jar: Path = path.rename(self.draft / 'jars' / file_name(name))
+                    return jar.stat().st_size
+                problem = f'its SHA-256 is {found[:12]}, but the lock file says {wanted[:12]}'
+            shutil.rmtree(self.repository / artifact.component.path_prefix, ignore_errors=True)
         raise BrokerError(
-            f'Kafka {version} could not be downloaded: {name}: {problem}. Is there a network? Start again, or use Docker: docker compose up'
+            f'Kafka {self.version} could not be downloaded: {name}: {problem}. '
+            'Is there a network? Start again, or use Docker: docker compose up'
         )
-
-    todo = iter(locked.items())
-    came: queue.SimpleQueue[int | Exception] = queue.SimpleQueue()
-
-    def work() -> None:
-        for item in todo:
-            try:
-                came.put(fetch(item))
-            except Exception as error:  # noqa: BLE001 - raised below, where somebody hears it
-                came.put(error)
-
-    say(f'Downloading Kafka {version}, once: {len(locked)} files ...')
-    for _ in range(6):
-        threading.Thread(
-            target=work, daemon=True
-        ).start()  # a pool's threads would be waited for after Ctrl-C
-    size = 0
-    try:
-        for number in range(1, len(locked) + 1):
-            more = came.get()
-            if isinstance(more, Exception):
-                raise more
-            size += more
-            end = '\n' if number == len(locked) else ''
-            say(
-                f'Downloading Kafka {version}, once: {number} of {len(locked)} files, {size / 1e6:.0f} MB',
-                end,
-            )
-    finally:
-        list(todo)  # nobody begins another one
-    shutil.rmtree(draft / 'repository', ignore_errors=True)

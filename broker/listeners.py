@@ -1,233 +1,209 @@
-"""The doors of a broker: which ports it listens on, what each asks of a client, and what a client says to get in.
+"""The listeners of a broker: what each asks of a client, and what a client has to say there.
 
-Used by ``broker.py``. The one idea to take away: a Kafka client knocks at one address and is then told where to go, so a broker has to
-know (and advertise) the address by which its clients reach it.
+Used in step 0. An open broker has one listener; ``--secure`` has one for each way of logging in.
+
+The one idea to take away: a Kafka client connects to one address and is then told where the brokers
+are. So a broker has to know, and advertise, the addresses at which its clients reach it.
 """
 
-import random
-import socket
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from broker.users import INTERNAL, USERS, Passes
+from broker.ports import CONTROLLER, HOST, INTER_BROKER, PortTable
+from broker.users import BROKERS, TEACHER, USERS, Credentials
 from errors import BrokerError
 
-__all__ = [
-    'HOST',
-    'OPEN',
-    'SECURE',
-    'Door',
-    'PortTakenError',
-    'choose_ports',
-    'client_settings',
-    'door_properties',
-    'is_free',
-    'refuse_taken_ports',
-]
+__all__ = ['OPEN', 'SECURE', 'Listener', 'client_settings', 'listener_properties']
 
-HOST = '127.0.0.1'  # nobody outside this machine gets in; advertised as a number, because 'localhost' may mean ::1 first
-PORTS = range(
-    20000, 32000
-)  # below the ports that systems give to outgoing connections, so that a restarted node finds its own again
-HEROKU = 'heroku'
-STEP = 10  # from the ports of one door to those of the next
-LOGIN = 'org.apache.kafka.common.security'
-Ports = Mapping[str, Mapping[int, int]]
+LOGIN_MODULES = 'org.apache.kafka.common.security'
+AUTHORIZER = 'org.apache.kafka.metadata.authorizer.StandardAuthorizer'
+HEROKU = 'heroku'  # the listener 'wrong-name', its settings given as Heroku gives them
+WRONG_NAME = 'wrong-name'
 
 
 @dataclass(frozen=True)
-class Door:
-    """A listener of the broker.
+class Listener:
+    """What a broker asks at one of its ports.
 
     Args:
-        protocol: Kafka's word for it: ``'PLAINTEXT'``, ``'SSL'``, ``'SASL_SSL'`` or ``'SASL_PLAINTEXT'``.
-        mechanism: how a password is shown: ``'PLAIN'``, ``'SCRAM-SHA-256'`` or ``'SCRAM-SHA-512'``.
-        wants_certificate: whether a client must show a certificate of its own.
+        protocol: Kafka's name for it: ``'PLAINTEXT'``, ``'SSL'``, ``'SASL_SSL'`` or
+            ``'SASL_PLAINTEXT'``.
+        mechanism: of SASL, how a password is shown: ``'PLAIN'``, ``'SCRAM-SHA-256'`` or
+            ``'SCRAM-SHA-512'``; ``''`` where no password is asked for.
+        client_certificate: whether a client must show a certificate of its own (mutual TLS).
         right_name: whether the broker's certificate carries the name of this machine.
     """
 
     protocol: str
     mechanism: str = ''
-    wants_certificate: bool = False
+    client_certificate: bool = False
     right_name: bool = True
 
+    @property
+    def tls(self) -> bool:
+        """Whether the connection is encrypted, and the broker shows a certificate."""
+        return self.protocol.endswith('SSL')
 
-OPEN = {'plaintext': Door('PLAINTEXT')}
+
+OPEN = {'plaintext': Listener('PLAINTEXT')}
 SECURE = {
-    'scram512': Door('SASL_SSL', 'SCRAM-SHA-512'),
-    'scram256': Door('SASL_SSL', 'SCRAM-SHA-256'),
-    'plain': Door('SASL_SSL', 'PLAIN'),
-    'tls': Door('SSL'),
-    'mtls': Door('SSL', wants_certificate=True),
-    'wrong-name': Door('SSL', wants_certificate=True, right_name=False),
-    'sasl-plaintext': Door('SASL_PLAINTEXT', 'SCRAM-SHA-512'),
+    'scram512': Listener('SASL_SSL', 'SCRAM-SHA-512'),
+    'scram256': Listener('SASL_SSL', 'SCRAM-SHA-256'),
+    'plain': Listener('SASL_SSL', 'PLAIN'),
+    'tls': Listener('SSL'),
+    'mtls': Listener('SSL', client_certificate=True),
+    WRONG_NAME: Listener('SSL', client_certificate=True, right_name=False),
+    'sasl-plaintext': Listener('SASL_PLAINTEXT', 'SCRAM-SHA-512'),
 }
 
 
-class PortTakenError(BrokerError):
-    """Another process listens on that port."""
-
-    def __init__(self, port: int, doors: Sequence[str], nodes: Sequence[int]) -> None:
-        same = f'{f" --brokers {len(nodes)}" if len(nodes) > 1 else ""}{" --secure" if list(doors) == list(SECURE) else ""}'
-        super().__init__(
-            f'Port {port} is taken by another process. Perhaps a broker runs here already: then just use that one. If not, end '
-            'that process, or run a broker beside it, with its own data: '
-            f'python -m broker{same} --port {port + 100} --data .kafka/{port + 100}'
-        )
-
-
-def is_free(port: int) -> bool:
-    """Whether a server could listen on this port of this machine now."""
-    with socket.socket() as probe:
-        if sys.platform != 'win32':
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-            probe.listen(1)
-        except OSError:
-            return False
-    return True
-
-
-def choose_ports(
-    doors: Sequence[str], nodes: Sequence[int], first: int | None = None
-) -> dict[str, dict[int, int]]:
-    """The port of each node at each door, ``{'scram512': {1: 9092, 2: 9093}, ...}``.
+def listener_properties(
+    node: int,
+    listeners: Mapping[str, Listener],
+    ports: PortTable,
+    credentials: Credentials | None,
+) -> dict[str, str]:
+    """The part of ``server.properties`` that is about the listeners of one node.
 
     Args:
-        doors: their names; ``'internal'`` and ``'controller'``, for the brokers among themselves, are added.
-        nodes: the numbers of the nodes.
-        first: the first node's port at the first door; by default free ones are found.
+        node: its number.
+        listeners: those for clients, by name.
+        ports: the port of each node at each listener.
+        credentials: of a secure broker; None for an open one.
     """
-    chance = random.SystemRandom()
-    ports: dict[str, dict[int, int]] = {}
-    taken: set[int] = set()
-    for number, door in enumerate([*doors, INTERNAL, 'controller']):
-        ports[door] = {}
-        for node in nodes:
-            port = first + STEP * number + node - 1 if first is not None and door in doors else 0
-            while not port or port in taken:
-                port = chance.choice(
-                    [port for port in chance.sample(PORTS, 20) if is_free(port)] or [0]
-                )
-            taken.add(port)
-            ports[door][node] = port
-    return ports
-
-
-def refuse_taken_ports(doors: Sequence[str], nodes: Sequence[int], first: int) -> None:
-    """Raise PortTakenError if somebody listens where a broker should."""
-    highest = first + STEP * (len(doors) - 1) + len(nodes) - 1
-    if not 1 <= first <= highest <= 65535:
-        raise BrokerError(
-            f'Port {first} does not work: ports up to {highest} would be needed, and they go from 1 to 65535. Say 9092.'
-        )
-    for number in range(len(doors)):
-        for node in range(len(nodes)):
-            if not is_free(port := first + STEP * number + node):
-                raise PortTakenError(port, doors, nodes)
-
-
-def door_properties(
-    node: int, doors: Mapping[str, Door], ports: Ports, passes: Passes | None
-) -> dict[str, str]:
-    """The part of ``server.properties`` that is about the doors of one node."""
-    among_themselves = Door('SASL_PLAINTEXT', 'PLAIN') if passes else Door('PLAINTEXT')
-    everything = {
-        **doors,
-        **({INTERNAL: among_themselves} if passes else {}),
-        'controller': among_themselves,
-    }
-    addresses = {door: f'{_listener(door)}://{HOST}:{ports[door][node]}' for door in everything}
-    own = {
-        'controller.quorum.voters': ','.join(
-            f'{each}@{HOST}:{port}' for each, port in ports['controller'].items()
-        ),
+    every = _with_internal(listeners, secure=credentials is not None)
+    addresses = {name: f'{_id(name)}://{HOST}:{ports[name][node]}' for name in every}
+    advertised = [address for name, address in addresses.items() if name != CONTROLLER]
+    protocols = [f'{_id(name)}:{listener.protocol}' for name, listener in every.items()]
+    voters = [f'{voter}@{HOST}:{port}' for voter, port in ports[CONTROLLER].items()]
+    between_brokers = INTER_BROKER if credentials else next(iter(listeners))
+    properties = {
+        'controller.quorum.voters': ','.join(voters),
         'listeners': ','.join(addresses.values()),
-        'advertised.listeners': ','.join(
-            address for door, address in addresses.items() if door != 'controller'
-        ),
-        'listener.security.protocol.map': ','.join(
-            f'{_listener(name)}:{door.protocol}' for name, door in everything.items()
-        ),
-        'controller.listener.names': _listener('controller'),
-        'inter.broker.listener.name': _listener(INTERNAL if passes else next(iter(doors))),
+        'advertised.listeners': ','.join(advertised),
+        'listener.security.protocol.map': ','.join(protocols),
+        'controller.listener.names': _id(CONTROLLER),
+        'inter.broker.listener.name': _id(between_brokers),
     }
-    if passes:
-        own |= {
-            'sasl.mechanism.inter.broker.protocol': 'PLAIN',
-            'sasl.mechanism.controller.protocol': 'PLAIN',
-            'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
-            # at the door 'tls' nobody says who he is, so everybody is ANONYMOUS there
-            'super.users': f'User:{INTERNAL};User:{USERS[0]};User:ANONYMOUS',
-            'ssl.truststore.type': 'PEM',
-            'ssl.truststore.location': str(passes.ca),
-            'ssl.keystore.type': 'PEM',
-        }
-        for name, door in everything.items():
-            own |= {
-                f'listener.name.{_listener(name).lower()}.{option}': value
-                for option, value in _demands(name, door, passes).items()
-            }
-    return own
+    if credentials:
+        properties |= _security_properties(credentials)
+        for name, listener in every.items():
+            for option, value in _requirements(name, listener, credentials).items():
+                properties[f'listener.name.{_id(name).lower()}.{option}'] = value
+    return properties
 
 
-def _listener(door: str) -> str:
-    return door.replace('-', '').upper()
+def _with_internal(listeners: Mapping[str, Listener], secure: bool) -> dict[str, Listener]:
+    """The listeners for clients, and those that the brokers use among themselves."""
+    every = dict(listeners)
+    if secure:
+        every[INTER_BROKER] = Listener('SASL_PLAINTEXT', 'PLAIN')
+        every[CONTROLLER] = Listener('SASL_PLAINTEXT', 'PLAIN')
+    else:  # the brokers use the clients' listener
+        every[CONTROLLER] = Listener('PLAINTEXT')
+    return every
 
 
-def _demands(name: str, door: Door, passes: Passes) -> dict[str, str]:
-    demands = {}
-    if door.protocol.endswith('SSL'):
-        demands['ssl.keystore.location'] = str(passes.server(door.right_name))
-    if door.wants_certificate:
-        demands['ssl.client.auth'] = 'required'
-        demands['ssl.principal.mapping.rules'] = 'RULE:.*CN=([^,]+).*/$1/,DEFAULT'
-    if door.mechanism:
-        demands['sasl.enabled.mechanisms'] = door.mechanism
-        login = f'{LOGIN}.scram.ScramLoginModule required'
-        if door.mechanism == 'PLAIN':
-            who = USERS if name in SECURE else (INTERNAL,)
-            known = ''.join(f' user_{user}="{passes.passwords[user]}"' for user in who)
-            login = f'{LOGIN}.plain.PlainLoginModule required username="{who[0]}" password="{passes.passwords[who[0]]}"{known}'
-        demands[f'{door.mechanism.lower()}.sasl.jaas.config'] = f'{login};'
-    return demands
+def _id(name: str) -> str:
+    """A listener's name in ``server.properties``: ``'SASLPLAINTEXT'`` for ``'sasl-plaintext'``."""
+    return name.replace('-', '').upper()
+
+
+def _security_properties(credentials: Credentials) -> dict[str, str]:
+    """What holds at all listeners of a secure broker."""
+    # Whoever comes in by the listener 'tls' shows no name, and is called ANONYMOUS by Kafka.
+    super_users = [f'User:{name}' for name in (BROKERS, TEACHER, 'ANONYMOUS')]
+    return {
+        'sasl.mechanism.inter.broker.protocol': 'PLAIN',
+        'sasl.mechanism.controller.protocol': 'PLAIN',
+        'authorizer.class.name': AUTHORIZER,
+        'super.users': ';'.join(super_users),
+        'ssl.truststore.type': 'PEM',
+        'ssl.truststore.location': str(credentials.ca),
+        'ssl.keystore.type': 'PEM',
+    }
+
+
+def _requirements(name: str, listener: Listener, credentials: Credentials) -> dict[str, str]:
+    """What one listener of a secure broker asks, as properties of that listener."""
+    properties = {}
+    if listener.tls:
+        properties['ssl.keystore.location'] = str(credentials.server(listener.right_name))
+    if listener.client_certificate:
+        properties['ssl.client.auth'] = 'required'
+        # The user is the common name of the certificate, not its whole subject.
+        properties['ssl.principal.mapping.rules'] = 'RULE:.*CN=([^,]+).*/$1/,DEFAULT'
+    if listener.mechanism:
+        properties['sasl.enabled.mechanisms'] = listener.mechanism
+        if listener.mechanism == 'PLAIN':
+            login = _plain_login(USERS if name in SECURE else (BROKERS,), credentials)
+        else:  # the passwords for SCRAM are in the data folder
+            login = f'{LOGIN_MODULES}.scram.ScramLoginModule required;'
+        properties[f'{listener.mechanism.lower()}.sasl.jaas.config'] = login
+    return properties
+
+
+def _plain_login(users: tuple[str, ...], credentials: Credentials) -> str:
+    """Who may log in by a password as it stands; the broker itself does so as the first of them."""
+    itself = f'username="{users[0]}" password="{credentials.passwords[users[0]]}"'
+    known = ' '.join(f'user_{user}="{credentials.passwords[user]}"' for user in users)
+    return f'{LOGIN_MODULES}.plain.PlainLoginModule required {itself} {known};'
 
 
 def client_settings(
-    name: str, user: str, doors: Mapping[str, Door], ports: Ports, passes: Passes | None
+    name: str,
+    user: str,
+    listeners: Mapping[str, Listener],
+    ports: PortTable,
+    credentials: Credentials | None,
 ) -> dict[str, str]:
-    """What a client has to say at a door, ``{'KAFKA_BOOTSTRAP_SERVERS': '127.0.0.1:9092', ...}``. See ``Broker.env``."""
-    heroku, name = name == HEROKU, 'wrong-name' if name == HEROKU else name
-    if name not in doors:
-        raise BrokerError(f'There is no listener {name!r} here. Say one of: {", ".join(doors)}.')
+    """What a client has to say at a listener: ``{'KAFKA_BOOTSTRAP_SERVERS': '127.0.0.1:9092'}``.
+
+    Args:
+        name: of the listener, or ``'heroku'``; see ``Broker.env``.
+        user: ``'teacher'`` or ``'visitor'``.
+        listeners: those for clients, by name.
+        ports: the port of each node at each listener.
+        credentials: of a secure broker; None for an open one.
+
+    Raises:
+        BrokerError: there is no such listener or user.
+    """
+    listener = WRONG_NAME if name == HEROKU else name
+    if listener not in listeners:
+        raise BrokerError(
+            f'There is no listener {name!r} here. Say one of: {", ".join(listeners)}.'
+        )
     if user not in USERS:
         raise BrokerError(f'There is no user {user!r}. Say one of: {", ".join(USERS)}.')
-    door = doors[name]
-    servers = [f'{HOST}:{port}' for port in ports[name].values()]
+    servers = [f'{HOST}:{port}' for port in ports[listener].values()]
+    if credentials and name == HEROKU:
+        return _heroku_settings(servers, user, credentials)
     settings = {'KAFKA_BOOTSTRAP_SERVERS': ','.join(servers)}
-    if passes is None:
-        return settings
-    if heroku:
-        return {
-            'KAFKA_URL': ','.join(f'kafka+ssl://{server}' for server in servers),
-            'KAFKA_TRUSTED_CERT': passes.ca.read_text(encoding='ascii'),
-            'KAFKA_CLIENT_CERT': passes.certificate(user).read_text(encoding='ascii'),
-            'KAFKA_CLIENT_CERT_KEY': passes.key(user).read_text(encoding='ascii'),
-        }
-    settings['KAFKA_SECURITY_PROTOCOL'] = door.protocol
-    if door.protocol.endswith('SSL'):
-        settings['KAFKA_SSL_CAFILE'] = str(passes.ca)
-    if door.wants_certificate:
-        settings |= {
-            'KAFKA_SSL_CERTFILE': str(passes.certificate(user)),
-            'KAFKA_SSL_KEYFILE': str(passes.key(user)),
-        }
-    if door.mechanism:
-        settings['KAFKA_SASL_MECHANISM'] = door.mechanism
-        settings |= {
-            'KAFKA_SASL_PLAIN_USERNAME': user,
-            'KAFKA_SASL_PLAIN_PASSWORD': passes.passwords[user],
-        }
+    if credentials:
+        settings |= _security_settings(listeners[listener], user, credentials)
     return settings
+
+
+def _security_settings(listener: Listener, user: str, credentials: Credentials) -> dict[str, str]:
+    settings = {'KAFKA_SECURITY_PROTOCOL': listener.protocol}
+    if listener.tls:
+        settings['KAFKA_SSL_CAFILE'] = str(credentials.ca)
+    if listener.client_certificate:
+        settings['KAFKA_SSL_CERTFILE'] = str(credentials.certificate(user))
+        settings['KAFKA_SSL_KEYFILE'] = str(credentials.key(user))
+    if listener.mechanism:
+        settings['KAFKA_SASL_MECHANISM'] = listener.mechanism
+        settings['KAFKA_SASL_PLAIN_USERNAME'] = user
+        settings['KAFKA_SASL_PLAIN_PASSWORD'] = credentials.passwords[user]
+    return settings
+
+
+def _heroku_settings(servers: list[str], user: str, credentials: Credentials) -> dict[str, str]:
+    """The variables of Heroku's Kafka add-on, which carry the certificates themselves."""
+    return {
+        'KAFKA_URL': ','.join(f'kafka+ssl://{server}' for server in servers),
+        'KAFKA_TRUSTED_CERT': credentials.ca.read_text(encoding='ascii'),
+        'KAFKA_CLIENT_CERT': credentials.certificate(user).read_text(encoding='ascii'),
+        'KAFKA_CLIENT_CERT_KEY': credentials.key(user).read_text(encoding='ascii'),
+    }

@@ -1,19 +1,24 @@
-"""What a broker's log says, in a learner's words: it is ready, a topic was made, a warning, why it did not start.
+"""What a broker's log says, in a learner's words: it is ready, a topic was made, a warning.
 
-Used by ``broker.py``; pure, no Kafka in it. The one idea to take away: a log is written for its authors, so somebody has to translate it.
+Used in step 0: at a start, to see when it is done or why it failed, and in the foreground
+(``python -m broker``). There is no Kafka in here, only text.
+
+The one idea to take away: a log is written for the people who wrote the program, so for everybody
+else it has to be translated.
 """
 
 import re
-from pathlib import Path
 
 from schemas import printable
 
-__all__ = ['LOG4J', 'Tail', 'ended_because', 'is_ready', 'last_lines', 'translate']
+__all__ = ['LOG4J', 'exit_cause', 'is_ready', 'last_lines', 'translate']
 
-# For Kafka's log: its warnings, and the few other lines that are looked for below.
+# The configuration of Kafka's log: its warnings, and the few other lines that are used below.
 LOG4J = """\
 <Configuration status="WARN">
-  <Appenders><Console name="out"><PatternLayout pattern="%-5level %c{1}: %m%n%ex{6}"/></Console></Appenders>
+  <Appenders>
+    <Console name="out"><PatternLayout pattern="%-5level %c{1}: %m%n%ex{6}"/></Console>
+  </Appenders>
   <Loggers>
     <Root level="WARN"><AppenderRef ref="out"/></Root>
     <Logger name="kafka.server.KafkaRaftServer" level="INFO"/>
@@ -23,71 +28,107 @@ LOG4J = """\
   </Loggers>
 </Configuration>
 """
+
 READY = 'Kafka Server started'
-CAUSES = {
-    'port': re.compile(
-        r'Address already in use|failed to bind|Permission denied.*bind', re.IGNORECASE
-    ),
-    'folder': re.compile(r'Failed to acquire lock'),
-    'crash': re.compile(r'A fatal error has been detected by the Java Runtime Environment'),
+
+EXIT_CAUSES = {
+    'port': r'(?i)Address already in use|failed to bind|Permission denied.*bind',
+    'folder': r'Failed to acquire lock',
+    'crash': r'A fatal error has been detected by the Java Runtime Environment',
 }
-# What is normal where brokers come and go and topics are new, each with its reason; whoever is concerned asks again by himself.
+
+# Warnings that are normal where brokers come and go and topics are new, by the reason. In each
+# case the part of Kafka that is concerned tries again by itself.
 NORMAL = {
-    'a replica lost its leader': r'ReplicaFetcher.*(Error in response for fetch request|marked as failed)',
-    'this controller is not elected': r'Unexpected error handling request .*apiKey=(BROKER_|CONTROLLER_REG|ALTER_PART|ALLOCATE_)',
-    'a frozen one wakes up, and another one is elected': r'Renouncing the leadership due to a metadata log event',
-    'a broker that starts finds its own door still closed': r'\bid=(?P<self>\d+)\b.*Connection to node (?P=self) ',
-    'a broker that was down learns of a topic': r'Expected partition .* to exist, but it was missing. Creating',
-    'a broker that was down takes its work up again': r'Unloaded transaction metadata .* as part of loading',
+    'a replica has lost its leader': (
+        r'ReplicaFetcher.*(Error in response for fetch request|marked as failed)'
+    ),
+    'this controller is not the elected one': (
+        r'Unexpected error handling request '
+        r'.*apiKey=(BROKER_|CONTROLLER_REG|ALTER_PART|ALLOCATE_)'
+    ),
+    'a frozen controller wakes up, and another one has been elected': (
+        r'Renouncing the leadership due to a metadata log event'
+    ),
+    'a broker that is starting does not reach its own listener yet': (
+        r'\bid=(?P<self>\d+)\b.*Connection to node (?P=self) '
+    ),
+    'a broker that was down learns of a topic': (
+        r'Expected partition .* to exist, but it was missing. Creating'
+    ),
+    'a broker that was down takes up its work again': (
+        r'Unloaded transaction metadata .* as part of loading'
+    ),
     'a controller without the others waits for them': r'Exceptionally slow controller event',
-    'a coordinator that moved tries again': r'(epoch fence transition|Rollback of ongoing transaction) .* error (NOT_)?COORDINATOR',
-    'the client is told why; too few replicas, below': r'Error processing append operation',
-    'two asked for the same new topic at once': r"Auto topic creation failed .*'TOPIC_ALREADY_EXISTS'",
-    'a topic is not known everywhere yet, or was that of another Kafka on this port': r'\bUNKNOWN_TOPIC_(ID|OR_PARTITION)\b',
+    'a coordinator has moved': (
+        r'(epoch fence transition|Rollback of ongoing transaction) .* error (NOT_)?COORDINATOR'
+    ),
+    'the client is told why; too few replicas are translated below': (
+        r'Error processing append operation'
+    ),
+    'two clients asked for the same new topic at once': (
+        r"Auto topic creation failed .*'TOPIC_ALREADY_EXISTS'"
+    ),
+    'a topic is not known everywhere yet, or was that of another Kafka on this port': (
+        r'\bUNKNOWN_TOPIC_(ID|OR_PARTITION)\b'
+    ),
 }
 QUIET = re.compile('|'.join(NORMAL.values()))
-WHO = re.compile(r'^(\[[^\]]*\] *)+')
-SENTENCES = (
-    (
-        re.compile(r"CreatableTopic\(name='([^']+)', numPartitions=-1.*SUCCESS"),
-        r'Topic \1 was created.',
+
+DENIED = r'Principal = User:(\S+) is Denied operation = (\S+) .* resource = {}:\w+:(\S+)'
+
+# Lines worth a sentence of their own; '' for those that need not be seen.
+SENTENCES = {
+    r"CreatableTopic\(name='([^']+)', numPartitions=-1.*SUCCESS": r'Topic \1 was created.',
+    r"CreatableTopic\(name='([^']+)', numPartitions=(\d+).*SUCCESS": (
+        r'Topic \1 was created, partitions: \2.'
+    ),
+    r'Connection to node (\d+) \(.*could not be established': (
+        r'Broker \1 cannot be reached by the others.'
     ),
     (
-        re.compile(r"CreatableTopic\(name='([^']+)', numPartitions=(\d+).*SUCCESS"),
-        r'Topic \1 was created, partitions: \2.',
+        r'current ISR : (\d+) is insufficient to satisfy the min.isr requirement of (\d+) '
+        r'for partition ([^,\s]+)'
+    ): (
+        r'Partition \3 accepts no messages now: in-sync replicas: \1, needed: \2 '
+        r'(NOT_ENOUGH_REPLICAS).'
     ),
-    (
-        re.compile(r'Connection to node (\d+) \(.*could not be established'),
-        r'Broker \1 cannot be reached by the others.',
+    r'Failed authentication with /(\S+) .*\((.*)\)': (
+        r'Authentication of a client at \1 failed: \2.'
     ),
-    (
-        re.compile(
-            r'current ISR : (\d+) is insufficient to satisfy the min.isr requirement of (\d+) for partition ([^,\s]+)'
-        ),
-        r'Partition \3 takes no messages now: in-sync replicas: \1, needed: \2.',
+    DENIED.format('Topic'): (
+        r'User \1 is not authorized to \2 topic \3 (TOPIC_AUTHORIZATION_FAILED).'
     ),
-    (
-        re.compile(r'Failed authentication with /(\S+) .*\((.*)\)'),
-        r'A client at \1 was refused: \2.',
+    DENIED.format('Group'): (
+        r'User \1 is not authorized to \2 group \3 (GROUP_AUTHORIZATION_FAILED).'
     ),
-    (
-        re.compile(
-            r'Principal = User:(\S+) is Denied operation = (\S+) .* resource = (\w+):\w+:(\S+)'
-        ),
-        r'\1 was denied: no right to \2 \3 \4.',
-    ),
-    (re.compile(r'Performing controller activation'), ''),
-)
+    DENIED.format(r'(\w+)'): r'User \1 is not authorized to \2 \3 \4.',
+    r'Performing controller activation': '',
+}
+PATTERNS = [(re.compile(pattern), sentence) for pattern, sentence in SENTENCES.items()]
+
+# The part of Kafka that speaks: "[QuorumController id=1] ".
+SPEAKER = re.compile(r'^(\[[^\]]*\] *)+')
+LONGEST_MESSAGE = 400
+LONGEST_LINE = 300
 
 
 def is_ready(text: str) -> bool:
-    """Whether this log is of a broker that serves its clients: ``is_ready('INFO KafkaRaftServer: ... Kafka Server started')``."""
+    """Whether a log is of a broker that serves clients: it says ``'Kafka Server started'``."""
     return READY in text
 
 
-def ended_because(text: str) -> str:
-    """Why a broker ended: ``'port'`` (taken), ``'folder'`` (in use by another broker), ``'crash'`` (of Java) or ``''`` (something else)."""
-    return next((cause for cause, pattern in CAUSES.items() if pattern.search(text)), '')
+def exit_cause(text: str) -> str:
+    """Why a broker ended, by its log.
+
+    Returns:
+        ``'port'`` (it is taken), ``'folder'`` (another broker uses it), ``'crash'`` (of Java), or
+        ``''`` (something else).
+    """
+    for cause, pattern in EXIT_CAUSES.items():
+        if re.search(pattern, text):
+            return cause
+    return ''
 
 
 def last_lines(text: str, count: int = 15) -> str:
@@ -95,13 +136,13 @@ def last_lines(text: str, count: int = 15) -> str:
     lines = [
         line.rstrip()
         for line in text.splitlines()
-        if line.strip() and not line.lstrip().startswith('at ')
+        if line.strip() and not line.lstrip().startswith('at ')  # a Java stack trace
     ]
-    return ''.join(f'\n    {printable(line[:300])}' for line in lines[-count:])
+    return ''.join(f'\n    {printable(line[:LONGEST_LINE])}' for line in lines[-count:])
 
 
 def translate(line: str) -> str:
-    """A line of the log as a learner should see it; '' for what need not be seen.
+    """A line of the log as a learner should see it; ``''`` for what need not be seen.
 
     >>> translate('WARN  ReplicaManager: the disk is slow')
     'Kafka warns: the disk is slow (ReplicaManager)'
@@ -109,32 +150,13 @@ def translate(line: str) -> str:
     level, _, rest = line.strip().partition(' ')
     if QUIET.search(rest):
         return ''
-    for pattern, sentence in SENTENCES:
-        if found := pattern.search(rest):
+    for pattern, sentence in PATTERNS:
+        found = pattern.search(rest)
+        if found:
             return printable(found.expand(sentence))
     if level not in {'WARN', 'ERROR', 'FATAL'}:
         return ''
-    logger, _, message = rest.strip().partition(': ')
     verb = 'warns' if level == 'WARN' else 'reports an error'
-    return printable(f'Kafka {verb}: {WHO.sub("", message)[:400]} ({logger})')
-
-
-class Tail:
-    """Reads on where it stopped: ``Tail(path).lines()`` gives the whole lines that came since the last call."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._position = 0
-
-    def lines(self) -> list[str]:
-        """The lines that were completed since the last call; [] while there is no such file."""
-        try:
-            with self.path.open('rb') as file:
-                if file.seek(0, 2) < self._position:
-                    self._position = 0
-                file.seek(self._position)
-                whole, newline, _ = file.read().rpartition(b'\n')
-        except FileNotFoundError:
-            return []
-        self._position += len(whole) + len(newline)
-        return whole.decode('utf-8', 'replace').splitlines()
+    logger, _, message = rest.strip().partition(': ')
+    message = SPEAKER.sub('', message)[:LONGEST_MESSAGE]
+    return printable(f'Kafka {verb}: {message} ({logger})')

@@ -1,9 +1,10 @@
-"""The brokers' processes, as Python sees them: started, signalled and waited for through a supervisor.
+"""The brokers' processes, as Python sees them: started, signalled and waited for.
 
-Used by ``broker/__init__.py``. Python holds one end of a pipe; at the other end is ``supervisor.py``, run as a process of its own.
-What became of each JVM stands in the folder: ``1.pid`` while the JVM of node 1 runs, ``1.exit`` with its exit code afterwards.
+Used in step 0. Python holds one end of a pipe; at the other end is ``supervisor.py``, run as a
+process of its own, which starts the JVMs. What became of each JVM is in a folder: ``1.pid`` while
+the JVM of node 1 runs, ``1.exit`` with its exit code afterwards.
 
-The one idea to take away: a pipe tells its reader about the writer's death even when the writer had no time to say so.
+The one idea to take away: nothing that a program starts should outlive it, whatever ends it.
 """
 
 import contextlib
@@ -19,14 +20,17 @@ from pathlib import Path
 
 from errors import BrokerError
 
-__all__ = ['Guard']
+__all__ = ['Supervisor']
 
-TICK = 0.1  # seconds between two looks at the JVMs and at the parent
-SUPERVISOR = Path(__file__).with_name('supervisor.py')
+POLL_INTERVAL = 0.025  # seconds between two looks at whether a JVM has ended
+CLEANING_UP = 5.0  # seconds that the supervisor has to remove the folder
+PROGRAM = Path(__file__).with_name('supervisor.py')
 
 
-class Guard:
-    """JVMs by their node numbers, and a temporary folder; all of it ends with ``close()`` or with this process.
+class Supervisor:
+    """JVMs by their node numbers, and a temporary folder.
+
+    All of it ends with ``close()``, or with this process.
 
     Args:
         environment: the environment variables of the JVMs.
@@ -39,42 +43,43 @@ class Guard:
         self.folder = Path(tempfile.mkdtemp(prefix='kafka-workshop-'))
         self.grace = grace
         self._owner = os.getpid()
+        # -I and -S: nothing but the standard library, whatever the environment says.
+        program = [sys.executable, '-I', '-S', str(PROGRAM)]
         try:
             self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    '-E',
-                    '-s',
-                    '-S',
-                    str(SUPERVISOR),
-                    str(self.folder),
-                    str(self._owner),
-                    str(grace),
-                ],
+                [*program, str(self.folder), str(self._owner), str(grace)],
                 stdin=subprocess.PIPE,
                 env=environment,
-                start_new_session=True,  # the terminal's Ctrl-C is Python's alone
-                creationflags=getattr(
-                    subprocess, 'CREATE_NEW_PROCESS_GROUP', 0
-                ),  # the same on Windows
+                # The terminal's Ctrl-C is for Python alone: on POSIX, and on Windows.
+                start_new_session=True,
+                creationflags=getattr(subprocess, 'CREATE_NEW_PROCESS_GROUP', 0),
             )
-        except BaseException:  # Ctrl-C before there is anybody who would remove it
+        except BaseException:  # Ctrl-C, before there is a supervisor to remove the folder
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
 
     def launch(self, node: int, command: Sequence[str], log: Path) -> None:
-        """Start a JVM, its output going to `log`."""
+        """Start a JVM.
+
+        Args:
+            node: its number.
+            command: what to run.
+            log: the file for its output.
+
+        Raises:
+            BrokerError: the supervisor is gone.
+        """
         for path in (log, self.folder / f'{node}.exit'):
             path.unlink(missing_ok=True)
+        order = json.dumps({'node': node, 'command': command, 'log': str(log)})
         try:
             assert self._process.stdin
-            self._process.stdin.write(
-                json.dumps({'node': node, 'command': command, 'log': str(log)}).encode() + b'\n'
-            )
+            self._process.stdin.write(order.encode() + b'\n')
             self._process.stdin.flush()
         except (OSError, ValueError) as error:
             raise BrokerError(
-                f'Broker {node} cannot be started: its guard has ended. Make a new Broker().'
+                f'Broker {node} cannot be started: its supervisor process has ended. '
+                'Make a new Broker().'
             ) from error
 
     def pid(self, node: int) -> int | None:
@@ -90,12 +95,19 @@ class Guard:
         """Whether a JVM that was launched has ended."""
         return (self.folder / f'{node}.exit').exists() or self._process.poll() is not None
 
-    def signal(self, node: int, name: str) -> None:
-        """Send a signal by its name: ``guard.signal(1, 'SIGSTOP')``."""
-        number = getattr(signal, name, signal.SIGTERM if name == 'SIGKILL' else None)
+    def send_signal(self, node: int, name: str) -> None:
+        """Send a signal to a JVM by its name: ``supervisor.send_signal(1, 'SIGSTOP')``.
+
+        Raises:
+            BrokerError: the JVM does not run, or this system has no such signal.
+        """
+        if name == 'SIGKILL' and not hasattr(signal, name):
+            name = 'SIGTERM'  # which ends a process at once on Windows
+        number = getattr(signal, name, None)
         if number is None:
             raise BrokerError(
-                f'This system has no {name}: a process cannot be frozen here. Try kill({node}) and restart({node}).'
+                f'This system has no {name}: a process cannot be frozen here. '
+                f'Try kill({node}) and restart({node}).'
             )
         pid = self.pid(node)
         if pid is None:
@@ -109,7 +121,7 @@ class Guard:
         while not self.ended(node):
             if time.monotonic() > deadline:
                 return False
-            time.sleep(TICK / 4)
+            time.sleep(POLL_INTERVAL)
         return True
 
     def close(self) -> None:
@@ -120,7 +132,7 @@ class Guard:
         with contextlib.suppress(OSError):
             self._process.stdin.close()
         try:
-            self._process.wait(self.grace + 5.0)
+            self._process.wait(self.grace + CLEANING_UP)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

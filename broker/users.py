@@ -1,62 +1,103 @@
-"""Made-up ways into a secure broker: users with passwords, and certificates signed by an authority made up for the purpose.
+"""Made-up credentials for a secure broker: passwords, certificates, a certificate authority.
 
-Used by ``broker.py`` with ``--secure``. The one idea to take away: TLS proves who the broker is, by a certificate with its name, signed by
-somebody whom the client trusts; a password or a client's own certificate proves who the client is. What one may do is a third question.
+Used in step 0 by ``python -m broker --secure``, to practise with before a managed Kafka asks for
+real ones.
+
+The one idea to take away: TLS proves who the broker is, by a certificate with its name, signed by
+an authority that the client trusts. A password or a certificate of its own proves who the client
+is (authentication). What that client may do is a third question (authorization).
 """
 
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from errors import BrokerError
 
-__all__ = ['INTERNAL', 'USERS', 'Passes', 'load', 'make']
+if TYPE_CHECKING:
+    import trustme
 
-USERS = ('teacher', 'visitor')  # the one may do everything, the other nothing
-INTERNAL = 'internal'  # the brokers among themselves
-NAMES = ('localhost', '127.0.0.1')
-WRONG_NAME = 'broker.example'
-PASSWORDS = 'passwords.json'
-CA = 'ca.pem'
+__all__ = ['BROKERS', 'TEACHER', 'USERS', 'Credentials', 'create', 'load']
+
+TEACHER = 'teacher'  # may do everything
+VISITOR = 'visitor'  # may do nothing
+USERS = (TEACHER, VISITOR)
+BROKERS = 'internal'  # the user as whom the brokers log in to each other
+HOST_NAMES = ('localhost', '127.0.0.1')
+WRONG_HOST_NAME = 'broker.example'
+PASSWORDS_FILE = 'passwords.json'
 
 
 @dataclass(frozen=True)
-class Passes:
-    """What opens the doors of a secure broker.
+class Credentials:
+    """Passwords and certificates of a secure broker and its users.
 
     Args:
         folder: holds the PEM files.
-        passwords: each user's, ``{'teacher': '...', 'visitor': '...', 'internal': '...'}``; not shown.
+        passwords: of each user, ``{'teacher': '...', 'visitor': '...', 'internal': '...'}``; never
+            shown in a repr.
     """
 
     folder: Path
-    passwords: dict[str, str]
+    passwords: Mapping[str, str]
 
     def __repr__(self) -> str:
-        return f'Passes({str(self.folder)!r})'
+        return f'Credentials({str(self.folder)!r})'
 
     @property
     def ca(self) -> Path:
-        """The authority's certificate: whoever trusts it, trusts the broker."""
-        return self.folder / CA
+        """The certificate of the authority: whoever trusts it, trusts the broker."""
+        return self.folder / 'ca.pem'
 
-    def certificate(self, name: str) -> Path:
+    def certificate(self, user: str) -> Path:
         """The certificate of ``'teacher'`` or ``'visitor'``."""
-        return self.folder / f'{name}.crt.pem'
+        return self.folder / f'{user}.crt.pem'
 
-    def key(self, name: str) -> Path:
+    def key(self, user: str) -> Path:
         """The private key of ``'teacher'`` or ``'visitor'``."""
-        return self.folder / f'{name}.key.pem'
+        return self.folder / f'{user}.key.pem'
 
     def server(self, right_name: bool = True) -> Path:
-        """The broker's own key and certificate in one file."""
+        """The broker's private key and certificate, in one file.
+
+        Args:
+            right_name: whether the certificate carries the name of this machine.
+        """
         return self.folder / ('server.pem' if right_name else 'server-wrong-name.pem')
 
 
-def make(folder: Path) -> Passes:
-    """Make up an authority, certificates and passwords, and write them to a new folder that only this user can read."""
+def create(folder: Path) -> Credentials:
+    """Make up credentials and write them to a new folder that only this user can read."""
     import trustme
+
+    folder.mkdir(mode=0o700, parents=True)
+    passwords = {user: secrets.token_hex(12) for user in (*USERS, BROKERS)}
+    credentials = Credentials(folder, passwords)
+
+    authority = trustme.CA(organization_name='Kafka workshop, made up')
+    authority.cert_pem.write_to_path(str(credentials.ca))
+
+    for right_name, names in ((True, HOST_NAMES), (False, (WRONG_HOST_NAME,))):
+        certificate = authority.issue_cert(*names, common_name=names[0])
+        pem = _private_key(certificate) + certificate.cert_chain_pems[0].bytes()
+        credentials.server(right_name).write_bytes(pem)
+
+    for user in USERS:
+        certificate = authority.issue_cert(f'{user}@workshop.example', common_name=user)
+        credentials.key(user).write_bytes(_private_key(certificate))
+        certificate.cert_chain_pems[0].write_to_path(str(credentials.certificate(user)))
+
+    (folder / PASSWORDS_FILE).write_text(json.dumps(passwords), encoding='utf-8')
+    for path in folder.iterdir():
+        path.chmod(0o600)
+    return credentials
+
+
+def _private_key(certificate: 'trustme.LeafCert') -> bytes:
+    """The private key as PKCS #8 in PEM, the only form that Kafka reads."""
     from cryptography.hazmat.primitives.serialization import (
         Encoding,
         NoEncryption,
@@ -64,49 +105,32 @@ def make(folder: Path) -> Passes:
         load_pem_private_key,
     )
 
-    def key_of(certificate: trustme.LeafCert) -> bytes:
-        """The key in PKCS8, the only form that Java reads."""
-        key = load_pem_private_key(certificate.private_key_pem.bytes(), None)
-        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-    folder.mkdir(mode=0o700, parents=True)
-    passes = Passes(folder, {user: secrets.token_hex(12) for user in (*USERS, INTERNAL)})
-    authority = trustme.CA(organization_name='Kafka workshop, made up')
-    authority.cert_pem.write_to_path(str(passes.ca))
-    for right_name, names in ((True, NAMES), (False, (WRONG_NAME,))):
-        certificate = authority.issue_cert(*names, common_name=names[0])
-        passes.server(right_name).write_bytes(
-            key_of(certificate) + certificate.cert_chain_pems[0].bytes()
-        )
-    for user in USERS:
-        certificate = authority.issue_cert(f'{user}@workshop.example', common_name=user)
-        passes.key(user).write_bytes(key_of(certificate))
-        certificate.cert_chain_pems[0].write_to_path(str(passes.certificate(user)))
-    (folder / PASSWORDS).write_text(json.dumps(passes.passwords), encoding='utf-8')
-    for path in folder.iterdir():
-        path.chmod(0o600)
-    return passes
+    key = load_pem_private_key(certificate.private_key_pem.bytes(), None)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def load(folder: Path) -> Passes:
-    """What `make` wrote.
+def load(folder: Path) -> Credentials:
+    """The credentials that `create` wrote.
 
     Raises:
-        BrokerError: a file is missing or unreadable.
+        BrokerError: a file is missing or cannot be read.
     """
     try:
-        passwords = json.loads((folder / PASSWORDS).read_text(encoding='utf-8'))
-        passes = Passes(folder, {user: str(passwords[user]) for user in (*USERS, INTERNAL)})
-        for path in (
-            passes.ca,
-            passes.server(),
-            passes.server(right_name=False),
-            *map(passes.key, USERS),
-            *map(passes.certificate, USERS),
-        ):
+        saved = json.loads((folder / PASSWORDS_FILE).read_text(encoding='utf-8'))
+        passwords = {user: str(saved[user]) for user in (*USERS, BROKERS)}
+        credentials = Credentials(folder, passwords)
+        for path in _files(credentials):
             path.read_bytes()
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BrokerError(
             f'The made-up certificates and passwords in {folder} are damaged: {error}.'
         ) from error
-    return passes
+    return credentials
+
+
+def _files(credentials: Credentials) -> list[Path]:
+    """All PEM files that a secure broker and its clients need."""
+    files = [credentials.ca, credentials.server(), credentials.server(right_name=False)]
+    for user in USERS:
+        files += [credentials.certificate(user), credentials.key(user)]
+    return files

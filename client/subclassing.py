@@ -1,4 +1,4 @@
-"""What every class has that learners subclass: it tells when ``super().__init__`` was forgotten.
+"""What learners' subclasses are told: that ``super().__init__`` was forgotten.
 
 The one idea to take away: an error about a name that the learner never typed is no help to them.
 """

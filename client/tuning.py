@@ -90,7 +90,7 @@ def make_producer(options: settings.Options, knock: bool = True) -> Any:
     except kafka.errors.KafkaTimeoutError as error:
         raise diagnosis.explain(options, error) from error
     except REFUSALS as error:
-        raise diagnosis.refused(error) from error
+        raise diagnosis.invalid_options(error) from error
     # net/manager.py of kafka-python 3.0 does not hand retry_backoff_ms on: without this the first send takes 100 ms more.
     producer._metadata.config['retry_backoff_ms'] = FIRST_STEPS_MS
     workarounds.repair(producer)

@@ -1,1 +1,4 @@
-"""Exercises of the workshop, one file a step: read its task, write what is missing, ask ``make exercise N=5`` whether it is done."""
+"""Exercises of the workshop, one file for each step.
+
+Read its task, write what is missing, and let ``make exercise N=5`` tell whether it is done.
+"""

@@ -1,4 +1,7 @@
-"""Tells whether an exercise is done: ``python -m exercises 5``, or ``make exercise N=5``. Without a number: the list."""
+"""Tells whether an exercise is done: ``make exercise N=5``, or ``python -m exercises 5``.
+
+Without a number it lists the exercises.
+"""
 
 import ast
 import contextlib
@@ -18,55 +21,55 @@ def task(path: Path) -> str:
 
 
 class Outcome:
-    """A pytest plugin that keeps what the checks said."""
+    """A pytest plugin that collects why a check failed."""
 
     def __init__(self) -> None:
-        self.trouble: list[str] = []
+        self.failures: list[str] = []
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """Keep why a check failed: its own sentence, and the traceback only where the code broke; and what was printed."""
-        if report.failed:
-            crash = getattr(report.longrepr, 'reprcrash', None)
-            message = crash.message if crash else ''
-            self.trouble.append(
-                message.removeprefix('AssertionError: ')
-                if message.startswith('AssertionError: ')
-                else report.longreprtext
-            )
-            self.trouble += [f'It printed:\n{report.capstdout}'] if report.capstdout else []
+        """Collect the check's own sentence, or the traceback if the code raised something else."""
+        if not report.failed:
+            return
+        crash = getattr(report.longrepr, 'reprcrash', None)
+        message = crash.message if crash else ''
+        sentence = message.removeprefix('AssertionError: ')
+        self.failures.append(report.longreprtext if sentence == message else sentence)
+        if report.capstdout:
+            self.failures.append(f'It printed:\n{report.capstdout}')
 
     def pytest_collectreport(self, report: Any) -> None:
-        """Keep why the file could not even be read."""
+        """Collect why the file could not be imported."""
         if report.failed:
-            self.trouble.append(str(report.longrepr))
+            self.failures.append(str(report.longrepr))
 
 
 def check(number: int) -> int:
-    """Run an exercise's test on a real Kafka; the exit status is 0 if it is done."""
+    """Run an exercise's test on a real Kafka.
+
+    Returns:
+        The exit status: 0 if the exercise is done.
+    """
     import pytest
 
-    path, outcome = STEPS[number], Outcome()
-    print(
-        f'Checking {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path} on a real Kafka ...',
-        flush=True,
-    )
-    with contextlib.redirect_stdout(io.StringIO()) as said:
+    path = STEPS[number]
+    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    print(f'Checking {shown} on a real Kafka ...', flush=True)
+    outcome = Outcome()
+    with contextlib.redirect_stdout(io.StringIO()) as output:
         status = pytest.main([str(path), '--tb=short', '-p', 'no:cacheprovider'], plugins=[outcome])
     if status == 0:
-        following = (
-            f'Next: make exercise N={number + 1}'
-            if number + 1 in STEPS
-            else 'That was the last one. Now one of your own.'
-        )
-        print(f'Done: exercise {number}. {following}')
+        what_next = 'That was the last one. Now build something of your own.'
+        if number + 1 in STEPS:
+            what_next = f'Next: make exercise N={number + 1}'
+        print(f'Done: exercise {number}. {what_next}')
         return 0
     print(f'\n{task(path)}\n\nNot yet:\n')
-    print('\n'.join(outcome.trouble) or said.getvalue())
+    print('\n'.join(outcome.failures) or output.getvalue())
     return 1
 
 
 def main(arguments: list[str]) -> int:
-    """Check the exercise of that number, or list them all."""
+    """Check the exercise of that number, or list all exercises."""
     if len(arguments) == 1 and arguments[0].isdigit() and int(arguments[0]) in STEPS:
         return check(int(arguments[0]))
     for number, path in STEPS.items():

@@ -1,7 +1,8 @@
 """Say hello, and know that it arrived.
 
-Write ``greet``: it sends ``{'sender': name, 'contents': 'hello'}`` to the topic, waits until Kafka has it, and returns the
-offset under which Kafka keeps it. ``send_msg`` returns a promise; ``promise.get(timeout=10)`` waits for what it promises.
+Write ``greet``. It sends ``{'sender': name, 'contents': 'hello'}`` to the topic, waits until Kafka
+has it, and returns its offset. ``send_msg`` returns a promise, and ``promise.get(timeout=10)``
+waits until it is fulfilled.
 """
 
 from producer import send_msg
@@ -18,10 +19,12 @@ def test_greet(topic, hear):
     offsets = [greet(topic, name) for name in ('red', 'blue')]
     heard = hear()
     assert heard, (
-        'Nothing is on the topic when greet() returns. Call send_msg(topic=topic, value={...}), and wait for its promise.'
+        'Nothing is on the topic when greet() returns. '
+        'Call send_msg(topic=topic, value={...}), and wait for its promise.'
     )
     expected = [{'sender': name, 'contents': 'hello'} for name in ('red', 'blue')]
     assert heard == expected, f'The topic should hold {expected}.'
     assert offsets == [0, 1], (
-        f'greet() should return the offsets 0 and 1, and returned {offsets}. Look at what promise.get(timeout=10) gives.'
+        f'greet() should return the offsets 0 and 1, and returned {offsets}. '
+        'Look at what promise.get(timeout=10) returns.'
     )

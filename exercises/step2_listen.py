@@ -1,7 +1,8 @@
 """Read what was said before you came.
 
-Write ``last_words``: it returns the contents of the last ``n`` messages of the topic, oldest first, and ends when there are no
-more: ``['one', 'two']``. ``get_consumer`` has an ``offset`` that may be negative, and a ``timeout``.
+Write ``last_words``. It returns the contents of the last ``n`` messages of the topic, oldest first:
+``['one', 'two']``. It must end when there are no more. ``get_consumer`` has an ``offset``, which
+may be negative, and a ``timeout``.
 """
 
 from consumer import get_consumer
@@ -19,14 +20,16 @@ def test_last_words(topic, say, hear):
         say('red', str(number))
     found = last_words(topic, 2)
     assert found, (
-        "last_words() returned nothing. A consumer starts at the newest message unless you say offset='earliest', or offset=-n."
+        'last_words() returned nothing. A consumer starts after the newest message, '
+        "unless you say offset='earliest', or offset=-n."
     )
     assert len(found) == 2, (
-        f'Two messages were asked for, and {len(found)} came: {found}. offset=-2 is two before the end.'
+        f'last_words(topic, 2) should return two messages, and returned {len(found)}: {found}. '
+        'offset=-2 is two before the end.'
     )
     assert found == ['3', '4'], (
         "The contents are msg.value['contents'] of each record, oldest first."
     )
     assert last_words(topic, 100) == list('01234'), (
-        'Asked for more than there are, it should return all there are.'
+        'If n is larger than the number of messages, it should return all of them.'
     )

@@ -1,7 +1,8 @@
-"""Count on the schema, and survive who breaks it.
+"""Rely on the schema, and skip what breaks it.
 
-Write ``talkers``: it reads the whole topic and returns the set of all senders. Somebody has sent things there that are no
-messages; they must be passed by. ``get_consumer`` takes a ``schema``, and ``schemas.HumanMessage`` is one.
+Write ``talkers``. It reads the whole topic and returns the set of all senders. Somebody has sent
+values that do not fit the schema; they must be skipped. ``get_consumer`` takes a ``schema``, and
+``schemas.HumanMessage`` is one.
 """
 
 from consumer import get_consumer
@@ -26,9 +27,13 @@ def test_talkers(topic, say, hear):
         found = talkers(topic)
     except (KeyError, TypeError) as error:
         raise AssertionError(
-            f'A message without the agreed shape ended talkers(): {error!r}. Let schema=HumanMessage sort them out.'
+            f'A message that breaks the schema ended talkers(): {error!r}. '
+            'With schema=HumanMessage, get_consumer skips them.'
         ) from None
     assert found, (
-        "talkers() found nobody. Read with offset='earliest' and a timeout, and collect msg.value['sender']."
+        "talkers() found nobody. Read with offset='earliest' and a timeout, "
+        "and collect msg.value['sender']."
     )
-    assert found == {'red', 'blue'}, 'Only red and blue sent messages of the schema.'
+    assert found == {'red', 'blue'}, (
+        f'Only red and blue sent messages that fit the schema; talkers() returned {found}.'
+    )

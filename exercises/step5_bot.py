@@ -1,8 +1,9 @@
 """Write a chatbot that rolls dice.
 
-Finish ``DiceBot``: to ``!dice`` it answers ``you rolled a 4``, a number from 1 to 6 that ``self.random`` picks, and to ``!dice 20`` a
-number from 1 to 20. It says nothing to anything else. ``answer`` is given a message, ``{'sender': 'red', 'contents': '!dice'}``,
-and returns what to say, or None.
+Finish ``DiceBot``. To ``!dice`` it answers ``you rolled a 4``, with a number from 1 to 6 that
+``self.random`` picks, and to ``!dice 20`` with a number from 1 to 20. To anything else it says
+nothing. ``answer`` is given a message, ``{'sender': 'red', 'contents': '!dice'}``, and returns what
+to say, or None.
 """
 
 from random import Random
@@ -40,4 +41,4 @@ def test_dice(topic, say, hear):
     with bot:
         say('red', '!dice')
         bot.run(count=1)
-    assert hear()[-1]['sender'] == 'dice', 'It answers here, but not on Kafka.'
+    assert hear()[-1]['sender'] == 'dice', 'answer() is right, but nothing was sent to Kafka.'

@@ -1,8 +1,9 @@
 """Write an alert service of your own.
 
-Finish ``ShoutingAlertService``: it alerts when somebody SHOUTS, which is: at least 5 letters, and all of them capital. Its alerts have
-the type ``shouting`` and say ``red is shouting``. ``process_message`` is given a record (``message.value['contents']``) and calls
-``self.emit_alert(message)``; ``get_alert_message`` puts the alert into words.
+Finish ``ShoutingAlertService``. It alerts when somebody SHOUTS: the message has at least 5 letters,
+and all of them are capitals. Its alerts have the type ``shouting`` and say ``red is shouting``.
+``process_message`` is given a record (``message.value['contents']``) and calls
+``self.emit_alert(message)``; ``get_alert_message`` returns the text of the alert.
 """
 
 from alerts import AlertService
@@ -39,15 +40,18 @@ def test_shouting(topic, make_topic, say, hear):
             found = hear(2, timeout=3.0, topic=alerts)
         except AssertionError as error:
             raise AssertionError(
-                f'Two people shouted, so two alerts should come ({error}). Call self.emit_alert(message) for them.'
+                f'Two people shouted, so two alerts should come ({error}). '
+                'Call self.emit_alert(message) for them.'
             ) from None
         senders = [alert['triggered_by']['sender'] for alert in found]
         assert senders == ['blue', 'pink'], (
-            f"Only blue and pink shout; there were alerts about {senders}. 'OK' is short, '12345!' has no letters."
+            f'Only blue and pink shout; there were alerts about {senders}. '
+            "'OK' is too short, and '12345!' has no letters."
         )
         words = [alert['alert_message'] for alert in found]
         assert words == ['blue is shouting', 'pink is shouting'], (
-            f'It says {words[0]!r}. Write get_alert_message(self, message).'
+            f"The alert says {words[0]!r}, not 'blue is shouting'. "
+            'Write get_alert_message(self, message).'
         )
         assert found[0]['alert_type'] == 'shouting', "alert_type should stay 'shouting'."
     finally:

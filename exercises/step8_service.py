@@ -1,14 +1,17 @@
-"""Write a service that welcomes newcomers, each once in a lifetime.
+"""Write a service that welcomes every newcomer, and none of them twice.
 
-Finish ``Welcome``: to the first message of each sender it sends ``{'sender': 'host', 'contents': 'welcome, red'}`` to the same topic. It
-welcomes neither bots nor itself. And it may be stopped and started again: who was welcomed before must not be welcomed twice, so
-where can it look that up? This is called before the first record, and ``read_back(topic)`` gives all records until now::
+Finish ``Welcome``. To the first message of each sender it sends
+``{'sender': 'host', 'contents': 'welcome, red'}`` to the same topic. It welcomes neither bots nor
+itself. It may be stopped and started again, and must not welcome anybody a second time. Where can
+it look up who was welcomed before? This method is called before the first record, and
+``read_back(topic)`` gives all records that are on the topic by now::
 
-    def start_at(self, places):
+    def start_at(self, partitions):
         ...
         return {}
 
-Look there for the welcomes, not for who has spoken: what somebody said while you were away is in the log already, too.
+Look there for the welcomes, not for who has spoken: what was said while the service was stopped is
+on the topic, too, and is still to be answered.
 """
 
 from bots import is_from_bot
@@ -36,11 +39,13 @@ def test_welcome(topic, say, hear):
         service.run(timeout=0.5)
     found = welcomed()
     assert found, (
-        "Nobody was welcomed. In on_message, call self.send(self.topic, {'sender': 'host', 'contents': ...}). If you do, who is known? "
-        'Not everybody in read_back: it has the first messages too, those that on_message is yet to be given. Look for the welcomes in it.'
+        'Nobody was welcomed. In on_message, call self.send(self.topic, '
+        "{'sender': 'host', 'contents': ...}). If you do, whom do you take for welcomed? "
+        'Not everybody in read_back: it also has messages that on_message is still to be given. '
+        'Look for the welcomes in it.'
     )
     assert found == ['welcome, red', 'welcome, blue'], (
-        f'Red and blue are new, the robot is a bot (is_from_bot). These were said: {found}.'
+        f'Red and blue are new, and the robot is a bot (is_from_bot). It sent {found}.'
     )
     with Welcome(topic, group_id='welcome', offset='earliest') as service:
         for sender in ('blue', 'green'):
@@ -48,5 +53,6 @@ def test_welcome(topic, say, hear):
         service.run(timeout=0.5)
     found = welcomed()
     assert found == ['welcome, green'], (
-        f'Started anew it should welcome green only, and said {found}. Read back in start_at who was here.'
+        f'After a restart it should welcome green only, and it sent {found}. '
+        'In start_at, read back who was welcomed.'
     )

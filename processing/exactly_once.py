@@ -226,15 +226,16 @@ class ExactlyOnceLoop:
         self._replayed += replayed
         return replayed
 
-    def _on_malformed(self, record: Any) -> None:
-        """A record that cannot be read is done, too; its dead letter goes into the transaction."""
-        partition = TopicPartition(record.topic, record.partition)
-        state = self._states.get(partition)
-        if state is None or record.offset < state.replay_until:
-            return
-        self._outbox.partitions.add(partition)
-        if self._service.dead_letter_topic is not None:
-            self._outbox.messages.append(letter(self._service.dead_letter_topic, record))
+    def _on_malformed(self, records: list[Any]) -> None:
+        """Records that cannot be read are done, too; their dead letters go into the transaction."""
+        for record in records:
+            partition = TopicPartition(record.topic, record.partition)
+            state = self._states.get(partition)
+            if state is None or record.offset < state.replay_until:
+                continue
+            self._outbox.partitions.add(partition)
+            if self._service.dead_letter_topic is not None:
+                self._outbox.messages.append(letter(self._service.dead_letter_topic, record))
 
     # Committing, and what happens if that fails
 

@@ -1,4 +1,4 @@
-"""``python -m room``: the chat room as a web page, until Ctrl-C (beside every step of the walkthrough).
+"""``python -m room``: the chat room as a web page, until Ctrl-C (beside every walkthrough step).
 
 It opens on http://127.0.0.1:8000. ``--host 0.0.0.0`` lets phones in, by a pass phrase.
 
@@ -11,85 +11,117 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import quote
 
-from room.access import address_of_this_machine, is_local, pass_phrase
-from room.server import RoomServer, serve
+from room.access import new_pass_phrase
+from room.addresses import address_of_this_machine, in_url, is_local
+from room.server import serve
+from room.state import RoomState
 
 __all__ = ['main']
 
+ALL_ADDRESSES = ('0.0.0.0', '::')  # noqa: S104 - only when asked for, and with a pass phrase
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve the room until Ctrl-C: ``python -m room --help`` lists the options."""
+    """Serve the room until Ctrl-C: ``python -m room --help`` lists the options.
+
+    Returns:
+        The exit code: 1 if the room could not be opened.
+    """
+    options = _parser().parse_args(arguments)
+    problem = _missing_package() or _unusable_port(options.host, options.port)
+    if problem:
+        print(problem, file=sys.stderr)
+        return 1
+    with contextlib.suppress(KeyboardInterrupt):
+        if is_local(options.host):
+            _serve_this_machine(options)
+        else:
+            _serve_the_network(options)
+    print('The room is closed.')
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         'python -m room', description='The chat room as a web page, until Ctrl-C.'
     )
     parser.add_argument(
         '--host',
         default='127.0.0.1',
-        help='who may come in: 0.0.0.0 is everybody with the pass phrase (%(default)s)',
+        help='the address to listen on; 0.0.0.0 lets in everybody with the pass phrase '
+        '(%(default)s)',
     )
     parser.add_argument('--port', type=_port, default=8000, help='(%(default)s)')
     parser.add_argument('--topic', default='human-messages', help='where people talk (%(default)s)')
     parser.add_argument(
         '--alert-topic', default='alerts', help='where services report (%(default)s)'
     )
-    options = parser.parse_args(arguments)
-    try:
-        import nicegui  # noqa: F401
-        import segno
-    except ImportError as error:
-        print(
-            f'The room needs {error.name}, which is not installed: pip install -r requirements-room.txt, or make room.',
-            file=sys.stderr,
-        )
-        return 1
-    try:
-        family = socket.AF_INET6 if ':' in options.host else socket.AF_INET
-        socket.create_server((options.host, options.port), family=family).close()
-    except OSError as error:
-        print(
-            f'Port {options.port} on {options.host}: {error.strerror}. Choose another one: --port {options.port + 1}',
-            file=sys.stderr,
-        )
-        return 1
-    link = ''
-    door: dict[str, Any] = {'hosts': frozenset({'localhost', '127.0.0.1', '::1', options.host})}
-    if not is_local(options.host):
-        phrase = os.environ.get('ROOM_PASS_PHRASE') or pass_phrase()
-        address = (
-            address_of_this_machine(family) if options.host in ('0.0.0.0', '::') else options.host
-        )  # noqa: S104
-        link = f'http://{_written(address)}:{options.port}/?pass={quote(phrase)}'
-        door = {'phrase': phrase}
-        segno.make(link, micro=False).terminal(compact=True)
-        print(
-            f'The room is open for everybody who has the pass phrase {phrase}: {link}', flush=True
-        )
-    else:
-        print(
-            f'The room is open on http://{_written(options.host)}:{options.port}, for this machine. Ctrl-C closes it.',
-            flush=True,
-        )
-    with contextlib.suppress(KeyboardInterrupt):
-        serve(
-            RoomServer(options.topic, options.alert_topic, link), door, options.host, options.port
-        )
-    print('The room is closed.')
-    return 0
+    return parser
 
 
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise argparse.ArgumentTypeError(
-            f'{text!r} is no port: choose a number from 1 to 65535, such as 8000'
+            f'{text!r} is not a port: choose a number from 1 to 65535, such as 8000'
         )
     return int(text)
 
 
-def _written(address: str) -> str:
-    return f'[{address}]' if ':' in address else address
+def _missing_package() -> str:
+    """What to say if the room's own requirements are not installed; '' if they are."""
+    try:
+        import nicegui  # noqa: F401 - whether it is there
+        import segno  # noqa: F401
+    except ImportError as error:
+        return (
+            f'The room needs {error.name}, which is not installed: '
+            'pip install -r requirements-room.txt, or make room.'
+        )
+    return ''
+
+
+def _unusable_port(host: str, port: int) -> str:
+    """What to say if the port cannot be listened on; '' if it can."""
+    try:
+        socket.create_server((host, port), family=_family(host)).close()
+    except OSError as error:
+        return f'Port {port} on {host}: {error.strerror}. Choose another one: --port {port + 1}'
+    return ''
+
+
+def _serve_this_machine(options: argparse.Namespace) -> None:
+    url = f'http://{in_url(options.host)}:{options.port}'
+    print(f'The room is open on {url}, for this machine only. Ctrl-C closes it.', flush=True)
+    serve(
+        RoomState(options.topic, options.alert_topic),
+        options.host,
+        options.port,
+        hosts=frozenset({'localhost', '127.0.0.1', '::1', options.host}),
+    )
+
+
+def _serve_the_network(options: argparse.Namespace) -> None:
+    import segno
+
+    phrase = os.environ.get('ROOM_PASS_PHRASE') or new_pass_phrase()
+    address = options.host
+    if address in ALL_ADDRESSES:
+        address = address_of_this_machine(_family(address))
+    link = f'http://{in_url(address)}:{options.port}/?pass={quote(phrase)}'
+    segno.make(link, micro=False).terminal(compact=True)
+    print(f'The room is open for everybody who has the pass phrase {phrase}: {link}', flush=True)
+    serve(
+        RoomState(options.topic, options.alert_topic, link),
+        options.host,
+        options.port,
+        pass_phrase=phrase,
+    )
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ':' in host else socket.AF_INET
 
 
 if __name__ == '__main__':

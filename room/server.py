@@ -1,139 +1,56 @@
-"""What all pages of the room share: the threads that read Kafka, the processes it started, the limits; and serving it all.
+"""The web server of the room: opens pages, as many as it can bear (used by `python -m room`).
 
-What one browser sees stands in ``page.py``.
+What one browser sees is in `page`; what all pages share is in `state`.
 
-The one idea to take away: a web page is one more producer and one more consumer. Nobody else had to change for it.
+The one idea to take away: a web page is one more producer and one more consumer. Nobody else had to
+change for it.
 """
 
 import asyncio
-import random
-import time
 from typing import Any
 
-import kafka.errors
+from room.access import AccessMiddleware
+from room.page import Page
+from room.rate_limits import RateLimit
+from room.state import RoomState
 
-from errors import ChatError
-from producer import send_msg
-from room.access import Door, Helper, Limits
-from room.cluster import Replay, Watch
-from room.feed import Feed
-from room.page import LARGEST, Page
-from schemas import HumanMessage, printable
-from simulators import ADJECTIVES, NOUNS
+__all__ = ['LARGEST_MESSAGE', 'RoomServer', 'serve']
 
-__all__ = ['RoomServer', 'serve']
-
-MOST_PAGES, MOST_REPLAYS = 300, 3
-OPENINGS, MINUTE = 20, 60.0  # pages that one visitor may open within so many seconds
-PATIENCE = 15.0  # seconds for the browser behind a page to report
-LOST = 3.0  # seconds without an answer
+MOST_PAGES = 300
+PAGES_A_MINUTE = 20  # that one visitor may open
+PATIENCE = 15.0  # seconds within which the browser behind a new page has to report
+LARGEST_MESSAGE = 16_384  # bytes that a browser may send at once; NiceGUI keeps the last of a field
 
 
 class RoomServer:
-    """What all pages share: the threads that read, the helpers, the limits.
+    """Opens pages and closes them; refuses more than it can bear.
 
     Args:
-        topic: where people talk.
-        alert_topic: where services report.
-        link: the address for others; '' if only this machine may come in.
+        state: what the pages share.
     """
 
-    def __init__(
-        self, topic: str = 'human-messages', alert_topic: str = 'alerts', link: str = ''
-    ) -> None:
-        self.topic, self.link = topic, link
-        self.feed, self.watch = Feed(topic, alert_topic), Watch(topic, alert_topic)
-        throttle = (
-            'from alerts import ThrottlingAlertService; '
-            f"ThrottlingAlertService(monitor_topic={topic!r}, alert_topic={alert_topic!r}, group_id='throttle').monitor()"
-        )
-        nonsense = f"from simulators import NonsenseSimulator; NonsenseSimulator(topic={topic!r}, key='green', delay=0.5).simulate()"
-        self.helpers = [
-            Helper('A simulator that talks nonsense', nonsense),
-            Helper(
-                'A spammer',
-                f'from simulators import SpamSimulator; SpamSimulator(topic={topic!r}).simulate()',
-            ),
-            Helper('A throttling service', throttle),
-            Helper('One more of its group: see them share the partitions', throttle),
-        ]
-        self.by_page, self.by_address, self.asking = (
-            Limits(5, 5.0),
-            Limits(30, 10.0),
-            Limits(10, 10.0),
-        )
-        self.opening = Limits(OPENINGS, MINUTE)
-        self.pages: set[Page] = set()
-        self.replays: list[Replay] = []
-
-    @property
-    def trouble(self) -> str:
-        """Why nothing comes from Kafka at the moment; '' if all is well."""
-        if time.monotonic() - self.watch.seen > LOST:
-            return self.watch.trouble or 'It is silent.'
-        return printable(self.feed.trouble)
-
-    def new_name(self) -> str:
-        """A name for somebody who has none yet."""
-        return f'{random.choice(ADJECTIVES)}-{random.choice(NOUNS)}'
-
-    def say(self, name: str, text: str) -> str:
-        """Send a message; returns why it could not be sent, or ''."""
-        if self.trouble:
-            return 'Not sent: Kafka does not answer at the moment. Send it again when it does.'
-        try:
-            send_msg(
-                self.topic,
-                {'sender': name, 'contents': text},
-                block=True,
-                timeout=8.0,
-                schema=HumanMessage,
-            )
-        except (ChatError, kafka.errors.KafkaError) as error:
-            return printable(f'Not sent: {error}')
-        return ''
-
-    def replay(self) -> Replay | None:
-        """Read again from the beginning; None while too many do, those included that were stopped and have not ended yet."""
-        self.replays = [each for each in self.replays if not each.over]
-        if len(self.replays) >= MOST_REPLAYS:
-            return None
-        self.replays.append(Replay(self.topic))
-        return self.replays[-1]
-
-    def start(self) -> None:
-        """Begin to read."""
-        self.feed.start()
-        self.watch.start()
-
-    def stop(self) -> None:
-        """End the threads and the processes."""
-        for helper in self.helpers:
-            helper.stop()
-        self.feed.stop()
-        self.watch.stop()
+    def __init__(self, state: RoomState) -> None:
+        self.state = state
+        self.open_limit = RateLimit(PAGES_A_MINUTE, 60.0)
 
     async def open_page(self) -> Any:
-        """What a browser gets, as a NiceGUI page function; one that asks too often, or never reports, costs next to nothing."""
-        from fastapi.responses import PlainTextResponse
+        """A page for a browser, as a page function of NiceGUI.
+
+        Returns:
+            None; or the response by which it was refused.
+        """
         from nicegui import ui
 
         client = ui.context.client
-        full = len(self.pages) >= MOST_PAGES
-        if full or not self.opening.allow(client.ip):
+        if len(self.state.clients) >= MOST_PAGES:
             client.delete()
-            why = (
-                'The room is full.'
-                if full
-                else f'Slowly: {OPENINGS} pages in a minute are the most.'
-            )
-            headers = {'Retry-After': f'{MINUTE:.0f}', 'Refresh': f'{MINUTE:.0f}'}
-            return PlainTextResponse(
-                f'{why} This page tries it again in a minute.', 503 if full else 429, headers
-            )
-        page = Page(self)
-        self.pages.add(page)
-        client.on_delete(lambda: self._leave(page))
+            return _refusal(503, 'The room is full.')
+        if not self.open_limit.allow(client.ip):
+            client.delete()
+            return _refusal(429, f'Too many requests: at most {PAGES_A_MINUTE} pages a minute.')
+        page = Page(self.state)
+        self.state.clients.add(client)
+        client.on_delete(lambda: self._close(page, client))
         try:
             async with asyncio.timeout(PATIENCE):
                 await client.connected()
@@ -141,23 +58,54 @@ class RoomServer:
             client.delete()
         return None
 
-    def _leave(self, page: Page) -> None:
-        if page.replay:
-            page.replay.stop()
-        self.pages.discard(page)
+    def _close(self, page: Page, client: Any) -> None:
+        page.close()
+        self.state.clients.discard(client)
 
 
-def serve(room: RoomServer, door: dict[str, Any], host: str, port: int) -> None:
+def _refusal(status: int, reason: str) -> Any:
     from fastapi.responses import PlainTextResponse
+
+    text = f'{reason} This page tries again in a minute.'
+    return PlainTextResponse(text, status, headers={'Retry-After': '60', 'Refresh': '60'})
+
+
+def _not_found(_request: Any, _error: Any) -> Any:
+    from fastapi.responses import PlainTextResponse
+
+    return PlainTextResponse('Not found. The room is at /.', 404)
+
+
+def serve(
+    state: RoomState,
+    host: str,
+    port: int,
+    pass_phrase: str = '',
+    hosts: frozenset[str] = frozenset(),
+) -> None:
+    """Serve the room until Ctrl-C.
+
+    Args:
+        state: what the pages share.
+        host: the address to listen on.
+        port: the port to listen on.
+        pass_phrase: as `AccessMiddleware`'s.
+        hosts: as `AccessMiddleware`'s.
+    """
     from nicegui import app, core, ui
 
-    app.on_startup(room.start)
-    app.on_shutdown(room.stop)
-    app.add_middleware(Door, **door)
-    app.add_exception_handler(
-        404, lambda *_: PlainTextResponse('There is nothing here. The room is at /.', 404)
+    app.on_startup(state.start)
+    app.on_shutdown(state.stop)
+    app.add_middleware(AccessMiddleware, pass_phrase=pass_phrase, hosts=hosts)
+    app.add_exception_handler(404, _not_found)
+    ui.page('/', title='The room')(RoomServer(state).open_page)
+    core.sio.eio.max_http_buffer_size = LARGEST_MESSAGE
+    ui.run(
+        host=host,
+        port=port,
+        ws_max_size=LARGEST_MESSAGE,
+        timeout_graceful_shutdown=1,
+        reload=False,
+        show=False,
+        show_welcome_message=False,
     )
-    ui.page('/', title='The room')(room.open_page)
-    core.sio.eio.max_http_buffer_size = LARGEST
-    quiet: dict[str, Any] = {'reload': False, 'show': False, 'show_welcome_message': False}
-    ui.run(host=host, port=port, ws_max_size=LARGEST, timeout_graceful_shutdown=1, **quiet)

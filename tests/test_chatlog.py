@@ -1,4 +1,4 @@
-"""Other people's logs are read leniently: what is a message counts, what is none is skipped and counted."""
+"""Other people's logs are read leniently: what is not a message is skipped and counted."""
 
 from pathlib import Path
 
@@ -9,39 +9,34 @@ from tests.support.chatlogs import CSV, IRC, IRC_SAID, JSONL, TABLE_SAID, write
 
 
 @pytest.mark.parametrize('name', ['log.txt', 'log.irc', 'log', 'log.LOG'])
-def test_an_unknown_ending_is_irc(tmp_path: Path, name: str) -> None:
-    """A log is IRC unless its ending or format= says otherwise."""
+def test_an_unknown_extension_is_irc(tmp_path: Path, name: str) -> None:
+    """A log is IRC unless its extension or format= says otherwise."""
     assert [tuple(said) for said in ChatLog(write(tmp_path, name, IRC))] == IRC_SAID
 
 
-def test_a_format_wins_over_the_ending(tmp_path: Path) -> None:
-    """format= reads a file whose ending says nothing, or something else."""
-    assert [
-        tuple(said) for said in ChatLog(write(tmp_path, 'a.txt', CSV), format='csv')
-    ] == TABLE_SAID
-    assert [
-        tuple(said) for said in ChatLog(write(tmp_path, 'a.csv', JSONL), format='jsonl')
-    ] == TABLE_SAID
+def test_a_format_wins_over_the_extension(tmp_path: Path) -> None:
+    """format= reads a file whose extension says nothing, or something else."""
+    csv = ChatLog(write(tmp_path, 'a.txt', CSV), format='csv')
+    jsonl = ChatLog(write(tmp_path, 'a.csv', JSONL), format='jsonl')
+    assert [tuple(said) for said in csv] == TABLE_SAID
+    assert [tuple(said) for said in jsonl] == TABLE_SAID
 
 
 @pytest.mark.parametrize('name', ['a.txt', 'a.jsonl', 'a.csv'])
 def test_odd_bytes_and_line_ends_are_no_obstacle(tmp_path: Path, name: str) -> None:
-    """A byte order mark and Windows line ends are no part of the text; bytes that are no UTF-8 become replacement characters."""
-    text = (
-        {'a.txt': IRC, 'a.jsonl': JSONL, 'a.csv': CSV}[name]
-        .replace('\n', '\r\n')
-        .encode()
-        .replace(b'hello', b'he\xffllo')
-    )
-    said = [
-        (each.sender, each.contents)
-        for each in ChatLog(write(tmp_path, name, b'\xef\xbb\xbf' + text))
-    ]
+    """A byte order mark and Windows line ends are not part of the text.
+
+    Bytes that are not UTF-8 become replacement characters.
+    """
+    plain = {'a.txt': IRC, 'a.jsonl': JSONL, 'a.csv': CSV}[name]
+    odd = plain.replace('\n', '\r\n').encode().replace(b'hello', b'he\xffllo')
+    log = ChatLog(write(tmp_path, name, b'\xef\xbb\xbf' + odd))
+    found = [(said.sender, said.contents.replace('\r\n', '\n')) for said in log]
     expected = [
         (sender, contents.replace('hello', 'he\ufffdllo'))
         for _, sender, contents in (IRC_SAID if name == 'a.txt' else TABLE_SAID)
     ]
-    assert [(sender, contents.replace('\r\n', '\n')) for sender, contents in said] == expected
+    assert found == expected
 
 
 @pytest.mark.parametrize(
@@ -61,15 +56,12 @@ def test_odd_bytes_and_line_ends_are_no_obstacle(tmp_path: Path, name: str) -> N
 def test_timestamps_are_seconds_milliseconds_or_iso(
     tmp_path: Path, stamps: list[str], elapsed: list[float]
 ) -> None:
-    """Time is counted from the first message and never goes back; without a timestamp `pause` passes; nonsense is skipped."""
-    log = ChatLog(
-        write(
-            tmp_path,
-            'a.csv',
-            'sender,contents,timestamp\n' + ''.join(f'a,b,{stamp}\n' for stamp in stamps),
-        ),
-        pause=2.0,
-    )
+    """Time is counted from the first message and never goes back.
+
+    Without a timestamp, `pause` passes. A line with an invalid one is skipped.
+    """
+    lines = ['sender,contents,timestamp', *(f'a,b,{stamp}' for stamp in stamps), '']
+    log = ChatLog(write(tmp_path, 'a.csv', '\n'.join(lines)), pause=2.0)
     assert [said.elapsed for said in log] == elapsed
     assert log.skipped == len(stamps) - len(elapsed)
 
@@ -78,14 +70,14 @@ def test_timestamps_are_seconds_milliseconds_or_iso(
     ('times', 'minutes'),
     [
         ('10:00 10:05 10:04 10:06', [0, 5, 5, 6]),
-        ('03:00 02:00 03:10', [0, 0, 10]),  # an hour back: clocks put back
+        ('03:00 02:00 03:10', [0, 0, 10]),  # an hour earlier: clocks were put back
         ('03:00 01:59 03:10', [0, 1379, 1450]),  # more than that: the next day
         ('23:59 00:01 23:58 00:02', [0, 2, 2, 3]),
         ('20:00 09:00 09:00', [0, 780, 780]),
     ],
 )
 def test_midnight_is_told_from_disorder(tmp_path: Path, times: str, minutes: list[int]) -> None:
-    """An IRC time that is up to an hour back is disorder; one further back is the next day."""
+    """An IRC time up to an hour earlier is out of order; earlier than that, it is the next day."""
     log = ChatLog(write(tmp_path, 'a.txt', ''.join(f'[{time}] <a> b\n' for time in times.split())))
     assert [said.elapsed / 60 for said in log] == minutes
 

@@ -1,4 +1,7 @@
-"""The demo as a newcomer starts it: it talks, notices, counts, ends, and leaves nothing behind; and a real log through both services."""
+"""The demo as a newcomer starts it: it talks, alerts, counts, ends, and leaves nothing behind.
+
+Also here: a real chat log through both alert services.
+"""
 
 import os
 import re
@@ -36,22 +39,19 @@ def start(tmp_path: Path) -> Iterator[Start]:
     def start(*arguments: str) -> 'subprocess.Popen[str]':
         env = os.environ | {
             'TMPDIR': str(tmp_path),
-            'KAFKA_BOOTSTRAP_SERVERS': 'nobody.invalid:1',
-        }  # which the demo must not ask
-        command = [sys.executable, '-u', '-m', 'demo', *arguments]
-        pipe = subprocess.PIPE
-        started.append(
-            subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=env,
-                text=True,
-                stdout=pipe,
-                stderr=pipe,
-                start_new_session=True,
-            )
+            'KAFKA_BOOTSTRAP_SERVERS': 'nobody.invalid:1',  # which the demo must not ask
+        }
+        demo = subprocess.Popen(
+            [sys.executable, '-u', '-m', 'demo', *arguments],
+            cwd=ROOT,
+            env=env,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
-        return started[-1]
+        started.append(demo)
+        return demo
 
     yield start
     for each in started:
@@ -72,13 +72,12 @@ def left_behind(folder: Path) -> list[str]:
     left = [str(path) for path in folder.iterdir()]
     for each in Path('/proc').glob('[0-9]*'):
         try:
-            if (
-                f'TMPDIR={folder}'.encode() in (each / 'environ').read_bytes().split(b'\0')
-                or str(folder).encode() in (each / 'cmdline').read_bytes()
-            ):
-                left.append((each / 'cmdline').read_bytes().replace(b'\0', b' ').decode())
+            command = (each / 'cmdline').read_bytes()
+            environment = (each / 'environ').read_bytes().split(b'\0')
         except OSError:
-            continue
+            continue  # it has ended, or is not ours
+        if f'TMPDIR={folder}'.encode() in environment or str(folder).encode() in command:
+            left.append(command.replace(b'\0', b' ').decode())
     return left
 
 
@@ -92,7 +91,10 @@ def wait_until_nothing_is_left(folder: Path) -> None:
 
 @pytest.mark.broker
 def test_the_demo_shows_the_whole_walkthrough(start: Start, tmp_path: Path) -> None:
-    """Chat and alerts of both kinds are printed, in plain lines where there is no terminal; all is counted, and nothing lost."""
+    """Chat and alerts of both kinds are printed, all of it is counted, and nothing is lost.
+
+    Where there is no terminal, the lines are plain.
+    """
     demo = start('--seconds', '5', '--limit', '5')
     said, complaints = demo.communicate(timeout=80)
     assert (demo.returncode, complaints) == (0, '')
@@ -120,7 +122,7 @@ def test_the_demo_shows_the_whole_walkthrough(start: Start, tmp_path: Path) -> N
 def test_an_interrupted_demo_sums_up_and_leaves_nothing(
     start: Start, tmp_path: Path, how: signal.Signals
 ) -> None:
-    """Ctrl-C and SIGTERM in mid-talk end it within seconds, with a summary in which nothing is lost."""
+    """Ctrl-C and SIGTERM end it within seconds, with a summary in which nothing is lost."""
     demo = start('--seconds', '60')
     assert demo.stdout is not None
     while ' said: ' not in (line := demo.stdout.readline()):
@@ -163,22 +165,30 @@ def test_a_killed_demo_leaves_nothing(start: Start, tmp_path: Path) -> None:
 
 
 def reference(limit: int, duration: float) -> Counter[tuple[str, str, str]]:
-    """The alerts that a log deserves, by lines that share nothing with the services: type, sender, contents."""
+    """The alerts that a log deserves, by code that shares nothing with the services.
+
+    Each is counted as (type, sender, contents).
+    """
     found: Counter[tuple[str, str, str]] = Counter()
-    times = defaultdict(list)
-    begin, now = None, 0
+    times: defaultdict[str, list[int]] = defaultdict(list)
+    begin: int | None = None
+    now = 0  # seconds since the first message
     for line in LOG.read_bytes().decode('utf-8', 'replace').split('\n'):
-        if said := re.match(r'\[(\d\d):(\d\d)\] <(.+?)> ?(.*)', line):
-            minute = int(said[1]) * 60 + int(said[2])
-            begin = minute if begin is None else begin
-            now = max(now, minute - begin)
-            times[said[3]].append(now * 60)
-            if sum(now * 60 - duration < time for time in times[said[3]]) > limit:
-                found['throttled', said[3], said[4]] += 1
-            if any(
-                re.search(rf'(?<![^\W_]){word}(?![^\W_])', said[4], re.IGNORECASE) for word in WORDS
-            ):
-                found['offensive_content', said[3], said[4]] += 1
+        said = re.match(r'\[(\d\d):(\d\d)\] <(.+?)> ?(.*)', line)
+        if not said:
+            continue
+        hours, minutes, sender, contents = said.groups()
+        seconds = int(hours) * 3600 + int(minutes) * 60
+        if begin is None:
+            begin = seconds
+        now = max(now, seconds - begin)
+        times[sender].append(now)
+        in_window = [time for time in times[sender] if time > now - duration]
+        if len(in_window) > limit:
+            found['throttled', sender, contents] += 1
+        words = '|'.join(WORDS)
+        if re.search(rf'(?<![^\W_])({words})(?![^\W_])', contents, re.IGNORECASE):
+            found['offensive_content', sender, contents] += 1
     return found
 
 
@@ -187,7 +197,7 @@ def reference(limit: int, duration: float) -> Counter[tuple[str, str, str]]:
 def test_a_real_log_gets_the_alerts_that_it_deserves(
     make_topic: Callable[..., str], duration: float
 ) -> None:
-    """A day of #ubuntu at full speed, over three partitions, through both services: exactly the alerts that the file deserves."""
+    """A day of #ubuntu, at full speed over three partitions, gets exactly the alerts due."""
     topic, alerts = make_topic(partitions=3), make_topic()
     services: list[AlertService] = [
         ThrottlingAlertService(topic, alerts, limit=10, duration=duration, offset='earliest'),
@@ -212,9 +222,8 @@ def test_a_real_log_gets_the_alerts_that_it_deserves(
     assert Counter(triple(alert) for alert in values(alerts)) == expected
     kinds = Counter(kind for kind, _, _ in expected.elements())
     assert kinds['offensive_content'] > 5
-    assert (kinds['throttled'] > 50) == (
-        duration > 60
-    )  # the log's clock shows minutes: nobody says more than eight things in one
+    # The log's clock shows minutes only, and nobody says more than eight things in one.
+    assert (kinds['throttled'] > 50) == (duration > 60)
 
 
 def triple(alert: Any) -> tuple[str, str, str]:
@@ -225,26 +234,17 @@ def triple(alert: Any) -> tuple[str, str, str]:
 @needs_log
 @pytest.mark.broker
 def test_the_demo_replays_a_real_log(start: Start, tmp_path: Path) -> None:
-    """A replay from the command line plays a whole log at full speed, alerts as the file deserves, and loses nothing."""
+    """A replay from the command line plays a whole log, gets the alerts due, and loses nothing."""
     demo = start('--replay', str(LOG), '--speed', 'inf', '--limit', '4')
     said, complaints = demo.communicate(timeout=80)
     assert (demo.returncode, complaints) == (0, '')
     counts = summary(said)
     assert counts['messages sent'] == counts['acknowledged'] == counts['read'] == 1939
     assert counts['lost'] == 0
-    deserved = Counter(
-        sender for kind, sender, _ in reference(4, 60.0).elements() if kind == 'throttled'
-    )
-    assert (
-        Counter(
-            re.findall(
-                r'^\*\*\* throttled: (.*) sent more than 4 messages within 60 seconds$',
-                said,
-                re.MULTILINE,
-            )
-        )
-        == deserved
-    )
+    alerts = reference(4, 60.0).elements()
+    deserved = Counter(sender for kind, sender, _ in alerts if kind == 'throttled')
+    line = r'^\*\*\* throttled: (.*) sent more than 4 messages within 60 seconds$'
+    assert Counter(re.findall(line, said, re.MULTILINE)) == deserved
     assert counts['alerts: throttled'] == deserved.total() > 5
     wait_until_nothing_is_left(tmp_path)
 

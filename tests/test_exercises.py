@@ -1,4 +1,4 @@
-"""The exercises: red as shipped, with a message that helps; green with the solutions that lie beside them."""
+"""The exercises: red as shipped, with a message that helps, and green when solved."""
 
 import ast
 import re
@@ -42,6 +42,15 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run pytest with this project's settings and fixtures, over files in another folder."""
+    command = [sys.executable, '-m', 'pytest', f'--rootdir={folder}']
+    command += ['-c', str(ROOT / 'pyproject.toml'), '-p', 'conftest', '-p', 'no:cacheprovider']
+    return subprocess.run(
+        [*command, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=110
+    )
+
+
 def test_there_is_one_for_each_step() -> None:
     """Steps 1 to 8 have one exercise each, and each one has a solution and a hint."""
     assert [number(path) for path in EXERCISES] == list(range(1, 9)) == list(HINTS)
@@ -49,7 +58,7 @@ def test_there_is_one_for_each_step() -> None:
 
 
 def test_all_are_red_as_shipped_and_green_when_solved(kafka: Any, tmp_path: Path) -> None:
-    """Each check fails with its hint on the exercise as shipped, and passes with the solution in its place."""
+    """Each check fails with its hint on the exercise as shipped, and passes with the solution."""
     for path in EXERCISES:
         source = path.read_text(encoding='utf-8')
         solution = (SOLUTIONS / path.name).read_text(encoding='utf-8')
@@ -58,24 +67,7 @@ def test_all_are_red_as_shipped_and_green_when_solved(kafka: Any, tmp_path: Path
             f'{source}\n\n{solution}', encoding='utf-8'
         )
     files = [str(path) for path in sorted(tmp_path.glob('step*.py'))]
-    command = [
-        sys.executable,
-        '-m',
-        'pytest',
-        '-c',
-        str(ROOT / 'pyproject.toml'),
-        '-p',
-        'conftest',
-        '-p',
-        'no:cacheprovider',
-    ]
-    result = subprocess.run(
-        [*command, f'--rootdir={tmp_path}', '--tb=short', '-v', *files],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=110,
-    )
+    result = run_pytest(tmp_path, '--tb=short', '-v', *files)
     for path in EXERCISES:
         assert re.search(rf'{path.stem}_solved.py::test_\w+ PASSED', result.stdout), result.stdout
         assert re.search(rf'{path.stem}_shipped.py::test_\w+ FAILED', result.stdout), result.stdout
@@ -85,7 +77,7 @@ def test_all_are_red_as_shipped_and_green_when_solved(kafka: Any, tmp_path: Path
 HALF_DONE = """
 
 class Welcome(Service):
-    def start_at(self, places):
+    def start_at(self, partitions):
         self.known = {record.value['sender'] for record in read_back(self.topic)}
         return {}
 
@@ -96,50 +88,39 @@ class Welcome(Service):
 
 
 def test_who_remembers_the_wrong_thing_is_told_so(kafka: Any, tmp_path: Path) -> None:
-    """In exercise 8, whoever takes all that have spoken for welcomed gets a hint that says where to look instead."""
+    """In exercise 8, whoever remembers all who have spoken is told where to look instead."""
     file = tmp_path / 'step8_half_done.py'
     file.write_text(
         (ROOT / 'exercises' / 'step8_service.py').read_text(encoding='utf-8') + HALF_DONE,
         encoding='utf-8',
     )
-    command = [
-        sys.executable,
-        '-m',
-        'pytest',
-        '-c',
-        str(ROOT / 'pyproject.toml'),
-        '-p',
-        'conftest',
-        '-p',
-        'no:cacheprovider',
-    ]
-    result = subprocess.run(
-        [*command, f'--rootdir={tmp_path}', str(file)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    result = run_pytest(tmp_path, str(file))
     assert result.returncode == 1
     assert 'Look for the welcomes in it.' in result.stdout
 
 
+def defined_in(path: Path) -> set[str]:
+    """The functions and classes of a file."""
+    kinds = ast.FunctionDef | ast.ClassDef
+    body = ast.parse(path.read_text(encoding='utf-8')).body
+    return {node.name for node in body if isinstance(node, kinds)}
+
+
 def test_solutions_are_no_more_than_the_exercise_asks() -> None:
-    """A solution defines what its exercise left open, and nothing else; it cannot replace the check."""
+    """A solution defines what its exercise left open, and nothing else.
+
+    So it cannot replace the check.
+    """
     for path in EXERCISES:
-        names = [
-            {
-                node.name
-                for node in ast.parse(file.read_text(encoding='utf-8')).body
-                if isinstance(node, ast.FunctionDef | ast.ClassDef)
-            }
-            for file in (path, SOLUTIONS / path.name)
-        ]
-        assert {name for name in names[0] if not name.startswith('test_')} == names[1]
+        asked = {name for name in defined_in(path) if not name.startswith('test_')}
+        assert defined_in(SOLUTIONS / path.name) == asked
 
 
 def test_a_red_exercise_tells_the_task_and_what_is_missing(kafka: Any) -> None:
-    """`make exercise N=2`, nothing written yet: the task, one hint, no traceback, no solution; the exit status is 1."""
+    """An unsolved exercise prints its task and one hint, and exits with status 1.
+
+    It shows no traceback and no solution.
+    """
     result = run('2')
     assert result.returncode == 1
     assert 'Read what was said before you came.' in result.stdout
@@ -151,7 +132,7 @@ def test_a_red_exercise_tells_the_task_and_what_is_missing(kafka: Any) -> None:
 
 @pytest.mark.parametrize(('arguments', 'status'), [((), 0), (('9',), 2), (('five',), 2)])
 def test_without_a_number_they_are_listed(arguments: tuple[str, ...], status: int) -> None:
-    """`make exercise` lists them with their first lines; a number that is none is told."""
+    """`make exercise` lists them with their first lines; one that does not exist is an error."""
     result = run(*arguments)
     assert result.returncode == status
     for path in EXERCISES:

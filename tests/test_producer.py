@@ -138,7 +138,7 @@ def test_headers_and_time_are_kept(topic: str) -> None:
     ('arguments', 'says'),
     [
         ({'value': {1, 2}}, 'set'),
-        ({'value': {'when': float('nan')}}, r'\$\.when'),
+        ({'value': {'when': float('nan')}}, "at 'when'"),
         ({'value': {'sender': 'red'}, 'schema': HumanMessage}, 'contents'),
         ({'value': 'x' * 2_000_000}, 'max_request_size=1048576'),
         ({'value': 1, 'key': 7}, "The key 7 is a int. Use text or bytes: '7'"),

@@ -1,4 +1,4 @@
-"""What may stand on a topic: JSON, checked on its way out and on its way in, and safe to print."""
+"""What may be written to a topic: JSON, checked at both ends, and safe to print."""
 
 import datetime
 import json
@@ -46,7 +46,7 @@ ALERT = {'alert_type': 'throttled', 'alert_message': 'too much', 'triggered_by':
     ids=repr,
 )
 def test_any_json_value_comes_back_as_it_went(value: Any) -> None:
-    """Whatever JSON knows is encoded to what any JSON parser reads, and decoded to the same value."""
+    """A JSON value becomes what any JSON parser reads, and decodes to the same value."""
     data = encode(value)
     assert json.loads(data) == value
     assert decode(data) == value
@@ -63,11 +63,15 @@ def test_a_tuple_is_sent_as_a_list() -> None:
         ({1, 2}, 'set'),
         (b'bytes', 'bytes'),
         (datetime.datetime.now(datetime.UTC), 'datetime'),
-        ({'deep': [{'when': datetime.date(2026, 1, 1)}]}, r'\$\.deep\[0\]\.when'),
+        (
+            {'deep': [{'when': datetime.date(2026, 1, 1)}]},
+            r"at 'deep\[0\]\.when' is of type date\b",
+        ),
         (math.nan, 'nan'),
-        ({'a': math.inf}, r'\$\.a'),
-        ({1: 'a'}, "Use '1'"),
-        ({'a': {None: 1}}, 'JSON keys are text'),
+        ([math.inf], r"inf at '\[0\]' is not a JSON number"),
+        ({'a': math.inf}, "inf at 'a' is not a JSON number"),
+        ({1: 'a'}, "The key 1 must be a str, not int: .* Use '1'"),
+        ({'a': {None: 1}}, "The key None at 'a' must be a str"),
         (object(), 'object'),
         (CIRCLE, 'recursion'),
         ('\ud800', 'JSON'),
@@ -115,9 +119,9 @@ def test_bytes_that_are_no_json_never_raise(data: bytes, schema: Any) -> None:
     [
         (b'{"sender": "red"}', 'contents'),
         (b'{"contents": "hello"}', 'sender'),
-        (b'{"sender": 1, "contents": "hello"}', r'$.sender'),
-        (b'{"sender": "red", "contents": null}', r'$.contents'),
-        (b'{"sender": ["red"], "contents": "hello"}', r'$.sender'),
+        (b'{"sender": 1, "contents": "hello"}', "at 'sender'"),
+        (b'{"sender": "red", "contents": null}', "at 'contents'"),
+        (b'{"sender": ["red"], "contents": "hello"}', "at 'sender'"),
         (b'[]', 'object'),
         (b'"text"', 'object'),
         (b'null', 'object'),
@@ -131,6 +135,25 @@ def test_what_breaks_the_schema_is_told_with_its_path(data: bytes | None, why: s
     assert isinstance(value, Malformed)
     assert why in value.why
     assert value.data == data
+
+
+@pytest.mark.parametrize(
+    ('data', 'schema', 'why'),
+    [
+        (
+            b'{"a": {"b": "x"}}',
+            dict[str, dict[str, int]],
+            "Expected `int`, got `str` at '[...][...]'",
+        ),
+        (b'{"a": 1}', dict[int, int], 'Expected `int`, got `str` in a key'),
+        (b'[{"a": 1}]', list[dict[int, int]], "Expected `int`, got `str` in a key of '[0]'"),
+        (b'"x"', int, 'Expected `int`, got `str`'),
+    ],
+    ids=str,
+)
+def test_a_place_is_told_in_plain_words(data: bytes, schema: Any, why: str) -> None:
+    """Lists, keys and the value as a whole have no `$` in front of them."""
+    assert decode(data, schema).why == why
 
 
 def test_an_unknown_field_is_no_error() -> None:
@@ -151,18 +174,18 @@ def test_an_empty_record_is_none_where_anything_may_stand() -> None:
         (
             {'sender': 'red'},
             HumanMessage,
-            'is not a HumanMessage.*contents.*Send a dict with sender, contents',
+            'does not match HumanMessage.*contents.*Send a dict with sender, contents',
         ),
-        ({'sender': 'red', 'contents': 1}, HumanMessage, r'\$\.contents'),
+        ({'sender': 'red', 'contents': 1}, HumanMessage, "at 'contents'"),
         ('hello', HumanMessage, 'HumanMessage'),
-        (ALERT | {'triggered_by': {'sender': 'red'}}, Alert, r'\$\.triggered_by'),
-        ({'some': 'dict' * 1000}, HumanMessage, r'\.\.\. is not'),
+        (ALERT | {'triggered_by': {'sender': 'red'}}, Alert, "`contents` at 'triggered_by'"),
+        ({'some': 'dict' * 1000}, HumanMessage, r'\.\.\. does not match'),
     ],
 )
 def test_what_breaks_the_schema_is_refused_before_it_is_sent(
     value: Any, schema: Any, says: str
 ) -> None:
-    """The error names the shape, the path and the fields that are wanted, in a message of a readable length."""
+    """The error names the schema, the place and the expected fields, and is short."""
     with pytest.raises(MessageError, match=says) as caught:
         validate(value, schema)
     assert len(str(caught.value)) < 300
@@ -208,7 +231,10 @@ def test_a_schema_that_is_none_is_told(use: Any) -> None:
     ids=ascii,
 )
 def test_nothing_printed_can_move_the_cursor(text: Any, shown: str) -> None:
-    """Control characters, bidirectional overrides and lone surrogates are shown, not obeyed; letters and emoji stay."""
+    """What would move the cursor is shown, not obeyed; letters and emoji stay.
+
+    That is control characters, bidirectional overrides and lone surrogates.
+    """
     assert printable(text) == shown
     printable(text).encode()
 

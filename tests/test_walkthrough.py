@@ -55,7 +55,10 @@ def worked() -> list[int]:
 def test_each_step_is_seen_when_it_has_worked(
     own_topics: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """From an empty Kafka to all steps done: each is told once it has worked, and the next one named, with what to type."""
+    """From an empty Kafka to all steps done: what has worked is ticked off, the next step named.
+
+    With the next step comes what to type.
+    """
 
     def told(number: int) -> None:
         assert worked() == [1, 3, 4, 5, 6, 7, 8][: len(worked())]
@@ -85,7 +88,7 @@ def test_each_step_is_seen_when_it_has_worked(
     told(8)
     Archive(topic=HERE, path=tmp_path / 'chat.db', group_id='archive').run(count=1)
     assert walkthrough.main() == 0
-    assert 'All of it has worked.' in capsys.readouterr().out
+    assert 'All steps have worked.' in capsys.readouterr().out
     seen = look()
     assert (seen.messages, seen.senders['spammer'], seen.alerts['throttled']) == (114, 101, 1)
 

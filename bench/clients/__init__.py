@@ -1,1 +1,4 @@
-"""The same jobs, written for each client as its own documentation would have them. Each module has the same functions."""
+"""The same jobs, written for each client in the way that its own documentation does.
+
+Each module has the same functions.
+"""

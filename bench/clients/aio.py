@@ -1,4 +1,7 @@
-"""aiokafka (asyncio, its records in C) with its defaults, acks=all and idempotence as Kafka's own producer has them."""
+"""aiokafka (asyncio, its records in C) with its defaults.
+
+acks=all and idempotence are on, as they are in Kafka's own producer.
+"""
 
 import asyncio
 import json

@@ -1,4 +1,7 @@
-"""confluent-kafka (librdkafka, C) with its defaults, acks=all and idempotence as Kafka's own producer has them."""
+"""confluent-kafka (librdkafka, C) with its defaults.
+
+acks=all and idempotence are on, as they are in Kafka's own producer.
+"""
 
 import json
 import os

@@ -1,4 +1,7 @@
-"""Wall time and CPU time of a piece of a job; the CPU time counts all threads, and hardly moves with the machine's load."""
+"""Wall time and CPU time of a part of a job.
+
+The CPU time is that of all threads, and hardly moves with the machine's load.
+"""
 
 import contextlib
 import time
@@ -26,7 +29,7 @@ def measured(result: dict[str, Any]) -> Iterator[None]:
 
 
 class Window:
-    """The throttle as one would write it for a first time: all timestamps of a sender within the duration."""
+    """The throttle in its simplest form: all timestamps of a sender within the duration."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit

@@ -1,4 +1,7 @@
-"""kafka-python with its defaults: iterator, json, no crc32c unless it is installed (``hide_crc32c`` hides it)."""
+"""kafka-python with its defaults: its iterator, and json.
+
+It takes crc32c if that is installed; ``hide_crc32c`` hides it.
+"""
 
 import json
 import os

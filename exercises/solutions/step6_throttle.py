@@ -3,7 +3,7 @@
 from alerts import ThrottlingAlertService
 
 
-def make_guard(topic, alerts):
+def make_throttle(topic, alerts):
     return ThrottlingAlertService(
         monitor_topic=topic,
         alert_topic=alerts,

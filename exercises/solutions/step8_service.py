@@ -6,15 +6,12 @@ from services import Service
 
 
 class Welcome(Service):
-    known = frozenset()
-
-    def start_at(self, places):
-        welcomes = [
-            record.value['contents'] for record in read_back(self.topic) if is_from_bot(record)
-        ]
-        self.known = {
-            text.removeprefix('welcome, ') for text in welcomes if text.startswith('welcome, ')
-        }
+    def start_at(self, partitions):
+        self.known = set()
+        for record in read_back(self.topic):
+            contents = record.value['contents']
+            if is_from_bot(record) and contents.startswith('welcome, '):
+                self.known.add(contents.removeprefix('welcome, '))
         return {}
 
     def on_message(self, record):

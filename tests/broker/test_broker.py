@@ -1,4 +1,4 @@
-"""The embedded broker: it is there quickly, it keeps what it should, and it leaves nothing behind, however it ends."""
+"""The embedded broker: it starts quickly, keeps what it should, and leaves nothing behind."""
 
 import os
 import signal
@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from broker import Broker, jvm, listeners
+from broker import Broker, ports, storage
+from broker.installation import ensure_installed
 from errors import BrokerError
 from tests.support.brokers import ROOT, eventually, gone, read, send, temporary_folders
 
@@ -29,7 +30,10 @@ def _pid(kafka: Broker, node: int = 1) -> int:
 
 
 def test_a_first_message_is_acknowledged_soon_after_the_start() -> None:
-    """Once Kafka is installed, the first message is acknowledged within 3 s of start() at the best of three (1 s on an idle machine)."""
+    """Once Kafka is installed, the first message is acknowledged within 3 s of start().
+
+    That is the best of three; on an idle machine it is 1 s.
+    """
     with Broker():
         pass
     seconds = []
@@ -39,7 +43,7 @@ def test_a_first_message_is_acknowledged_soon_after_the_start() -> None:
             send(kafka.env(), 'first', b'x')
             seconds.append(time.monotonic() - began)
     assert min(seconds) < 3.0
-    assert Path(f'{jvm.install(lambda _: None).aot}').exists()
+    assert ensure_installed(storage.format_template).aot_cache.exists()
 
 
 def test_nothing_is_left_behind_when_the_block_ends(temporary_folders: Path) -> None:
@@ -88,7 +92,10 @@ os._exit(0)
 def test_when_python_is_killed_the_broker_goes_within_seconds(
     tmp_path: Path, temporary_folders: Path, kept: bool
 ) -> None:
-    """After kill -9 the JVM is gone within seconds, with a temporary folder, though a forked child still lives; kept data stays good."""
+    """After kill -9 the JVM and its temporary folder go, though a forked child still lives.
+
+    Data that is kept stays good.
+    """
     data = str(tmp_path / 'data') if kept else ''
     environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'PYTHONWARNINGS': 'ignore'}
     with subprocess.Popen(
@@ -120,25 +127,25 @@ def test_a_forked_child_does_not_end_its_parents_broker() -> None:
 
 
 def test_ctrl_c_at_the_prompt_does_not_reach_the_broker() -> None:
-    """The JVM belongs to another session than the prompt, so the terminal's Ctrl-C is Python's alone."""
+    """The JVM is in another session than the prompt: the terminal's Ctrl-C is for Python alone."""
     with Broker() as kafka:
         assert os.getsid(_pid(kafka)) != os.getsid(0)
 
 
 def test_a_port_that_was_taken_in_between_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     """If somebody takes the chosen port before Kafka does, another one is chosen."""
-    choose = listeners.choose_ports
+    choose = ports.choose_ports
     tried = []
     with socket.create_server(('127.0.0.1', 0)) as taken:
 
         def choose_badly(*arguments: object) -> dict[str, dict[int, int]]:
-            ports = choose(*arguments)  # type: ignore[arg-type]
+            table = choose(*arguments)  # type: ignore[arg-type]
             tried.append(1)
             if len(tried) == 1:
-                ports['plaintext'][1] = taken.getsockname()[1]
-            return ports
+                table['plaintext'][1] = taken.getsockname()[1]
+            return table
 
-        monkeypatch.setattr(listeners, 'choose_ports', choose_badly)
+        monkeypatch.setattr(ports, 'choose_ports', choose_badly)
         with Broker() as kafka:
             send(kafka.env(), 'some', b'x')
     assert len(tried) == 2
@@ -163,7 +170,7 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
 
 
 def test_properties_reach_kafka() -> None:
-    """properties= wins over our own: here the number of partitions of a topic that its first message makes."""
+    """properties= wins over ours: here the partitions of a topic made by its first message."""
     with Broker(properties={'num.partitions': '3'}) as kafka:
         send(kafka.env(), 'three', b'x')
         eventually(

@@ -22,9 +22,8 @@ pytestmark = [
     pytest.mark.broker,
     pytest.mark.slow,
     pytest.mark.skipif(os.name != 'posix', reason='freezes processes, which needs POSIX'),
-    pytest.mark.filterwarnings(
-        'ignore:unclosed <socket:ResourceWarning'
-    ),  # kafka-python forgets the sockets of refused connections
+    # kafka-python forgets the sockets of refused connections
+    pytest.mark.filterwarnings('ignore:unclosed <socket:ResourceWarning'),
 ]
 MESSAGES = 400
 
@@ -64,7 +63,7 @@ def test_topics_are_kept_three_times(cluster: Broker) -> None:
 
 
 def test_two_copies_must_be_in_sync(cluster: Broker) -> None:
-    """With one broker left, a message that must be on two is not acknowledged; with two it is again."""
+    """With one broker left, no message is acknowledged that must be on two; with two it is."""
     send(cluster.env(), 'minimum', b'1')
     leader = _describe(cluster, 'minimum')['leader'][0]
     others = [node for node in cluster.nodes if node != leader]
@@ -88,7 +87,10 @@ def test_two_copies_must_be_in_sync(cluster: Broker) -> None:
     ('fault', 'cure'), [('kill', 'restart'), ('pause', 'resume'), ('restart', '')]
 )
 def test_what_was_acknowledged_is_there_once(cluster: Broker, fault: str, cure: str) -> None:
-    """While messages are sent, the leader is killed, frozen or restarted: each acknowledged message is in the log once, in order."""
+    """While messages are sent, the leader is killed, frozen or restarted.
+
+    Each acknowledged message is in the log once, in order.
+    """
     topic = f'numbered-{fault}'
     send(cluster.env(), topic, b'begin')
     leader = _describe(cluster, topic)['leader'][0]
@@ -118,14 +120,20 @@ def test_what_was_acknowledged_is_there_once(cluster: Broker, fault: str, cure: 
 
 
 def test_the_way_in_warns_of_replicas_that_are_gone(cluster: Broker) -> None:
-    """What the last of three brokers says of the others is old; a thorough walk asks them, and warns. With all three it does not."""
+    """A thorough walk finds out which replicas are gone, and warns; with all three it does not.
+
+    It asks every broker, because what the last of three says of the others is old.
+    """
     send(cluster.env(), 'gaps', b'1')
 
     def warnings() -> list[str]:
         told: list[tuple[str, str]] = []
         servers = settings.client_options('producer', **options(cluster.env()))
-        diagnosis.walk(
-            servers, ['gaps'], tell=lambda stage, text: told.append((stage, text)), thorough=True
+        diagnosis.check_connection(
+            servers,
+            ['gaps'],
+            report=lambda stage, text: told.append((stage, text)),
+            check_replicas=True,
         )
         return [text for stage, text in told if stage == 'WARNING']
 

@@ -1,4 +1,4 @@
-"""A secure broker: each listener lets in who shows what it asks for, and nobody else; who is in may do what he has rights to."""
+"""A secure broker: who is let in at each listener (authentication), and what they may do then."""
 
 import json
 import stat
@@ -12,7 +12,7 @@ import pytest
 from kafka.errors import TopicAuthorizationFailedError
 
 import settings
-from broker import Broker, jvm, listeners, storage, users
+from broker import Broker, installation, listeners, storage, users
 from errors import BrokerError
 from tests.support.brokers import options, read, send
 
@@ -42,14 +42,14 @@ def test_each_listener_lets_the_teacher_in(secure: Broker, name: str) -> None:
 
 
 @pytest.mark.parametrize('name', NAMED)
-def test_the_visitor_gets_in_and_has_no_rights(secure: Broker, name: str) -> None:
-    """The visitor is known at every listener that asks for a name, and denied the topic."""
+def test_the_visitor_gets_in_and_is_not_authorized(secure: Broker, name: str) -> None:
+    """The visitor is known at every listener that asks for a name, and not authorized to write."""
     send(secure.env(), f'topic-{name}', b'x')
     with pytest.raises(TopicAuthorizationFailedError):
         send(secure.env(name, user='visitor'), f'topic-{name}', b'x', **_without_name_check(name))
 
 
-KNOCK = """
+CONNECT = """
 import json, sys, warnings
 warnings.simplefilter('ignore')
 import kafka
@@ -61,9 +61,9 @@ except kafka.errors.KafkaError:
 
 
 def _refused(environment: dict[str, str]) -> bool:
-    """Knock in a process of its own: a kafka-python client that does not get in leaves sockets open."""
+    """Connect in a process of its own: a client that does not get in leaves sockets open."""
     run = subprocess.run(
-        [sys.executable, '-c', KNOCK, json.dumps(options(environment))],
+        [sys.executable, '-c', CONNECT, json.dumps(options(environment))],
         capture_output=True,
         text=True,
         timeout=30,
@@ -87,8 +87,8 @@ def test_without_a_certificate_one_does_not_get_in(secure: Broker, name: str) ->
 
 
 def test_another_authority_or_another_name_is_not_trusted(secure: Broker, tmp_path: Path) -> None:
-    """A client that trusts another authority, or checks the name where it is wrong, does not go in."""
-    other = users.make(tmp_path / 'other')
+    """A client that trusts another authority, or finds a wrong name, does not go in."""
+    other = users.create(tmp_path / 'other')
     assert _refused({**secure.env('tls'), 'KAFKA_SSL_CAFILE': str(other.ca)})
     assert _refused(secure.env('wrong-name'))
 
@@ -96,7 +96,7 @@ def test_another_authority_or_another_name_is_not_trusted(secure: Broker, tmp_pa
 def test_the_heroku_shape_works_as_it_stands(
     secure: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Heroku's variables, PEM texts and a certificate without the name, go through our own settings."""
+    """Heroku's variables (PEM texts, a certificate without the name) work by our own settings."""
     for name, value in secure.env('heroku').items():
         monkeypatch.setenv(name, value)
     found = settings.client_options('producer')
@@ -111,11 +111,11 @@ def test_the_heroku_shape_works_as_it_stands(
 
 def test_passwords_are_not_shown(secure: Broker) -> None:
     """No password in a repr, a log or a file that others can read."""
-    assert secure.passes
-    passwords = list(secure.passes.passwords.values())
-    shown = repr(secure) + repr(secure.passes) + secure.log().read_text()
+    assert secure.credentials
+    passwords = list(secure.credentials.passwords.values())
+    shown = repr(secure) + repr(secure.credentials) + secure.log().read_text()
     assert not [password for password in passwords if password in shown]
-    files = [path for path in secure.passes.folder.iterdir() if path.is_file()]
+    files = [path for path in secure.credentials.folder.iterdir() if path.is_file()]
     assert files
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
@@ -123,7 +123,7 @@ def test_passwords_are_not_shown(secure: Broker) -> None:
 def test_passwords_are_in_no_list_of_processes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who looks at the processes of this machine while a secure broker is made sees no password, nor a file that all can read."""
+    """While a secure broker is made, no command line holds a password, and no file is public."""
     run, seen = subprocess.run, []
 
     def look(command: list[str], **options: Any) -> Any:
@@ -132,7 +132,12 @@ def test_passwords_are_in_no_list_of_processes(
         return run(command, **options)
 
     monkeypatch.setattr(subprocess, 'run', look)
-    made = storage.prepare(tmp_path / 'data', jvm.install(storage.make_template), [1], secure=True)
+    made = storage.prepare(
+        tmp_path / 'data',
+        installation.ensure_installed(storage.format_template),
+        [1],
+        secure=True,
+    )
     ((command, modes),) = seen
     assert made
     assert 'password' not in command
@@ -148,16 +153,24 @@ def test_what_is_not_there_is_told(secure: Broker, listener: str, user: str) -> 
 
 
 def test_users_are_kept_with_the_data(tmp_path: Path) -> None:
-    """A secure broker that is started again on its data has the same users; without its passwords file the folder is damaged."""
+    """Started again on its data, a secure broker has the same users.
+
+    Without its passwords the folder is damaged.
+    """
     with Broker(secure=True, data=tmp_path) as kafka:
-        assert kafka.passes
-        first, folder = kafka.passes.passwords, kafka.passes.folder
+        assert kafka.credentials
+        first, folder = kafka.credentials.passwords, kafka.credentials.folder
         send(kafka.env(), 'kept', b'x')
     with Broker(secure=True, data=tmp_path) as kafka:
-        assert kafka.passes
-        assert kafka.passes.passwords == first
+        assert kafka.credentials
+        assert kafka.credentials.passwords == first
         assert read(kafka.env(), 'kept', 1) == [b'x']
-    (folder / 'passwords.json').unlink()
+    earlier_name = folder.rename(folder.with_name('passes'))
+    with Broker(secure=True, data=tmp_path) as kafka:
+        assert kafka.credentials
+        assert kafka.credentials.folder == earlier_name
+        assert read(kafka.env(), 'kept', 1) == [b'x']
+    (earlier_name / 'passwords.json').unlink()
     with pytest.raises(BrokerError, match=r'damaged.*Move it away'):
         Broker(secure=True, data=tmp_path).start()
 

@@ -1,4 +1,4 @@
-"""The data folder of the embedded broker: one broker at a time, any name that Kafka can bear, and a cure where it is damaged."""
+"""The data folder of the embedded broker: one broker at a time, and a way out if it is damaged."""
 
 import os
 import subprocess
@@ -31,7 +31,10 @@ pytestmark = pytest.mark.broker
     ids=['garbled', 'half', 'quorum', 'checkpoint'],
 )
 def test_a_damaged_data_folder_is_named_with_its_cure(tmp_path: Path, damage: object) -> None:
-    """A damaged or half-written folder is an error that names it and says to move or delete it; nothing in it is touched."""
+    """A damaged or half-written folder is an error that says to move or delete it.
+
+    Nothing in it is touched.
+    """
     with Broker(data=tmp_path / 'data'):
         pass
     folder = tmp_path / 'data' / '1-broker'
@@ -79,15 +82,16 @@ def test_of_two_brokers_that_start_at_once_on_one_folder_one_starts(tmp_path: Pa
 
 
 HOLD = """
-import pathlib, sys, time, storage
-with storage.taken(pathlib.Path(sys.argv[1])):
-    print('taken', flush=True)
+import pathlib, sys, time
+from broker import storage
+with storage.locked(pathlib.Path(sys.argv[1])):
+    print('locked', flush=True)
     time.sleep(60)
 """
 
 
 def test_a_folder_is_held_by_a_process_as_long_as_it_lives(tmp_path: Path) -> None:
-    """Another process that is about to start holds the folder, before anything is in it; kill -9 gives it back."""
+    """A process that is about to start holds the folder while it is empty; kill -9 frees it."""
     folder = tmp_path / '1-broker'
     command = [sys.executable, '-c', HOLD, str(folder)]
     with subprocess.Popen(
@@ -95,13 +99,13 @@ def test_a_folder_is_held_by_a_process_as_long_as_it_lives(tmp_path: Path) -> No
     ) as other:
         try:
             assert other.stdout
-            assert other.stdout.readline() == b'taken\n'
+            assert other.stdout.readline() == b'locked\n'
             with pytest.raises(BrokerError, match='in use by another broker'):
                 Broker(data=tmp_path).start()
             assert not folder.exists()
         finally:
             other.kill()
-    with storage.taken(folder):
+    with storage.locked(folder):
         pass
 
 

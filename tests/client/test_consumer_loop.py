@@ -137,9 +137,7 @@ def test_a_hundred_bad_payloads_end_no_loop(
     c = get(topic, offset='earliest', schema=HumanMessage)
     cpu = time.process_time()
     assert take(100, c) == good
-    said = [
-        record.getMessage() for record in caplog.records if record.name == 'client.consumer_loop'
-    ]
+    said = [record.getMessage() for record in caplog.records if record.name == 'client.decoders']
     assert len(said) == len(bad) == 100
     for offset, line in zip(bad, said, strict=True):
         assert line.startswith(f'skipped {topic}, partition 0, offset {offset}: ')

@@ -4,14 +4,14 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-import kafka.errors
 import pytest
 from kafka import TopicPartition
 from kafka.consumer.fetcher import Fetcher
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 from kafka.serializer import Deserializer
 
-from client.fetched_records import QuickRecords
+from client.record_reader import RecordReader
+from errors import UnreadableError
 
 PLACE = TopicPartition('human-messages', 3)
 
@@ -41,7 +41,7 @@ def _read(
 
 def _both(data: bytes, **rest: int) -> list[Any]:
     quick, original = (
-        _read(QuickRecords, data, **rest),
+        _read(RecordReader, data, **rest),
         _read(Fetcher.PartitionRecords, data, **rest),
     )
     assert quick == original
@@ -110,14 +110,14 @@ def test_a_changed_byte_is_noticed() -> None:
     """A batch whose checksum does not fit is an error, never a record."""
     data = bytearray(_batch(_several(20)))
     data[-9] ^= 4
-    with pytest.raises(kafka.errors.CorruptRecordError):
-        _read(QuickRecords, bytes(data))
+    with pytest.raises(UnreadableError, match='CORRUPT_MESSAGE'):
+        _read(RecordReader, bytes(data))
 
 
 def test_a_batch_that_breaks_off_is_noticed() -> None:
     """With checksums off, a size that leads out of the batch is an error still."""
     data = bytearray(_batch([(1_700_000_000_000, b'k', b'v', [])]))
     data[61] += 4
-    records = QuickRecords(0, PLACE, MemoryRecords(bytes(data)), Same(), Same(), check_crcs=False)
-    with pytest.raises(kafka.errors.CorruptRecordError):
+    records = RecordReader(0, PLACE, MemoryRecords(bytes(data)), Same(), Same(), check_crcs=False)
+    with pytest.raises(UnreadableError, match='CORRUPT_MESSAGE'):
         records.take(1)

@@ -52,11 +52,17 @@ def test_sessions_are_processes_of_their_own(document: Markdown) -> None:
 
 
 def test_an_endless_block_goes_on_beside_other_sessions(document: Markdown, tmp_path: Path) -> None:
-    """An endless block sees what another session does meanwhile, ends by Ctrl-C, and its session goes on."""
+    """An endless block sees what another session does meanwhile, and ends by Ctrl-C.
+
+    Its session goes on.
+    """
     news = tmp_path / 'news'
     document.run(
         '<!-- session: two; interrupt after 0.2 s -->',
-        f'import pathlib, time\nwhile True:\n    time.sleep(0.01)\n    if pathlib.Path({str(news)!r}).exists(): print("seen")',
+        'import pathlib, time\n'
+        'while True:\n'
+        '    time.sleep(0.01)\n'
+        f'    if pathlib.Path({str(news)!r}).exists(): print("seen")',
         f'import pathlib\npathlib.Path({str(news)!r}).touch()',
         '<!-- expect in two: seen -->',
         '<!-- session: two -->',
@@ -66,10 +72,14 @@ def test_an_endless_block_goes_on_beside_other_sessions(document: Markdown, tmp_
 
 
 def test_an_endless_block_that_takes_ctrl_c_itself_is_fine(document: Markdown) -> None:
-    """A loop that ends cleanly on Ctrl-C has kept its promise."""
+    """A loop that ends cleanly on Ctrl-C is not a failure."""
     document.run(
         '<!-- interrupt after 0.5 s -->',
-        'import time\ntry:\n    while True: time.sleep(0.01)\nexcept KeyboardInterrupt:\n    print("bye")',
+        'import time\n'
+        'try:\n'
+        '    while True: time.sleep(0.01)\n'
+        'except KeyboardInterrupt:\n'
+        '    print("bye")',
     )
 
 
@@ -90,7 +100,9 @@ def test_a_block_that_ignores_ctrl_c_fails(
     with pytest.raises(AssertionError, match='after Ctrl-C'):
         document.run(
             '<!-- interrupt after 0.5 s -->',
-            'import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: time.sleep(0.01)',
+            'import signal, time\n'
+            'signal.signal(signal.SIGINT, signal.SIG_IGN)\n'
+            'while True: time.sleep(0.01)',
         )
 
 
@@ -115,7 +127,10 @@ def test_an_error_names_the_line_of_the_document(document: Markdown) -> None:
 
 
 def test_blocks_run_as_they_are_typed(document: Markdown) -> None:
-    """What a prompt would not take fails: an empty line in a class ends the class there, and what is not ended does not run."""
+    """What a prompt would not take fails.
+
+    An empty line in a class ends the class there, and an unfinished statement does not run.
+    """
     document.run(
         'class A:\n    a = 1\n    b = 2\n\nassert (A.a,\n\n    A.b) == (1, 2)\nif A.b:\n    c = 3',
         'c',
@@ -137,7 +152,7 @@ def test_prompts_are_doctests(document: Markdown) -> None:
 
 
 def test_invisible_blocks_run(document: Markdown) -> None:
-    """A block in a comment is run."""
+    """A block in an HTML comment is run."""
     document.run('<!-- invisible-code-block: python\na = 1\n-->', 'assert a == 1')
 
 

@@ -1,8 +1,8 @@
-"""What the room's threads read from a real Kafka: without a browser."""
+"""What the room reads from a real Kafka, and remembers: without a browser."""
 
 import contextlib
-import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,16 +10,10 @@ import pytest
 from kafka.admin import KafkaAdminClient
 
 import settings
-from consumer import get_consumer
-from errors import AccessError, MessageError
 from producer import get_producer, send_msg
-from room import cluster
-from room.cluster import Replay, Watch, look
-from room.feed import KEPT, Feed
-from room.panels import describe, hexdump
-from room.server import MOST_REPLAYS, RoomServer
+from room.feed import Feed
+from room.history import KEPT
 from tests.support.brokers import eventually
-from tests.support.testkafka import Kafka
 
 MakeTopic = Callable[..., str]
 
@@ -37,7 +31,7 @@ def feed(topics: tuple[str, str]) -> Iterator[Feed]:
     """A feed that has caught up."""
     feed = Feed(*topics)
     feed.start()
-    eventually(lambda: not feed.trouble)
+    eventually(lambda: not feed.error)
     yield feed
     feed.stop()
 
@@ -59,30 +53,33 @@ def _alert(topic: str, sender: str, contents: str, **more: Any) -> None:
 
 
 def test_an_alert_marks_its_message_whichever_comes_first(feed: Feed) -> None:
-    """A message is marked by the alert that names its place, or its words; the alert may be here before it."""
-    place = _say(feed.topic, 'hello')
+    """An alert marks the message whose offset it names, or whose words, even if it comes first."""
+    sent = _say(feed.topic, 'hello')
     _say(feed.topic, 'hello')
     _alert(
         feed.alert_topic,
         'red',
         'hello',
-        headers=[('triggered-by', f'{place.topic}/{place.partition}/{place.offset}'.encode())],
+        headers=[('triggered-by', f'{sent.topic}/{sent.partition}/{sent.offset}'.encode())],
     )
-    eventually(lambda: feed.marks_since(0)[1] == 1)
-    assert [(each.offset, each.mark) for each in feed.since(0)[0]] == [
-        (place.offset, 'loud'),
-        (place.offset + 1, ''),
+    eventually(lambda: feed.history.marked_since(0)[1] == 1)
+    assert [(each.offset, each.alert_type) for each in feed.history.messages_since(0)[0]] == [
+        (sent.offset, 'loud'),
+        (sent.offset + 1, ''),
     ]
     _alert(feed.alert_topic, 'blue', 'early')
-    eventually(lambda: feed.alert_total == 2)
-    assert feed.marks_since(0)[1] == 1
+    eventually(lambda: feed.history.alert_total == 2)
+    assert feed.history.marked_since(0)[1] == 1
     _say(feed.topic, 'early', sender='blue')
-    eventually(lambda: feed.marks_since(0)[1] == 2)
-    assert feed.since(0)[0][-1].mark == 'loud'
+    eventually(lambda: feed.history.marked_since(0)[1] == 2)
+    assert feed.history.messages_since(0)[0][-1].alert_type == 'loud'
 
 
-def test_what_cannot_be_read_is_there_with_why(feed: Feed) -> None:
-    """Bytes, tombstones, other shapes, times beyond any calendar and forged headers are all in the feed, and stop nothing."""
+def test_records_that_cannot_be_read_are_shown_with_the_reason(feed: Feed) -> None:
+    """A record that breaks the schema is shown with the reason; nothing stops the feed.
+
+    Neither bytes, tombstones and other shapes, nor impossible timestamps and forged headers do.
+    """
     producer = get_producer()
     producer.send(feed.topic, b'\xff\x00', b'\xfe', partition=0).get(timeout=5)
     producer.send(feed.topic, None, b'key', partition=0).get(timeout=5)
@@ -95,9 +92,9 @@ def test_what_cannot_be_read_is_there_with_why(feed: Feed) -> None:
     ).get(timeout=5)
     _alert(feed.alert_topic, 'x', 'y', headers=[('triggered-by', b'a/' + b'9' * 5000 + b'/1')])
     _say(feed.topic, 'still here')
-    eventually(lambda: feed.total == 5 and feed.alert_total == 1)
-    shown = feed.since(0)[0]
-    assert [bool(each.why) for each in shown if each.contents != 'still here'] == [
+    eventually(lambda: feed.history.total == 5 and feed.history.alert_total == 1)
+    shown = feed.history.messages_since(0)[0]
+    assert [bool(each.error) for each in shown if each.contents != 'still here'] == [
         True,
         True,
         True,
@@ -108,15 +105,19 @@ def test_what_cannot_be_read_is_there_with_why(feed: Feed) -> None:
 
 
 def test_all_are_counted_and_few_are_kept(feed: Feed) -> None:
-    """Five thousand messages are counted by sender; what is kept of them does not grow."""
+    """Five thousand messages are counted by sender; only the last 1,000 are kept."""
     for number in range(5000):
         send_msg(feed.topic, {'sender': f'sender {number % 3}', 'contents': str(number)})
-    eventually(lambda: feed.counted == 5000)
-    kept, missed = feed.since(0)
+    eventually(lambda: feed.history.live_total == 5000)
+    kept, missed = feed.history.messages_since(0)
     assert (len(kept), missed) == (KEPT, 5000)
-    assert len(feed._index) <= 2 * KEPT
-    eventually(lambda: sum(second.senders.total() for second in feed.last_seconds(60)) == 5000)
-    assert sum(second.senders['sender 0'] for second in feed.last_seconds(60)) == 1667
+    assert len(feed.history._index) <= 2 * KEPT
+
+    def counts() -> Counter[str]:
+        return sum((second.senders for second in feed.history.last_seconds(60)), Counter())
+
+    eventually(lambda: counts().total() == 5000)
+    assert counts()['sender 0'] == 1667
 
 
 def test_partitions_that_appear_later_are_read(feed: Feed) -> None:
@@ -132,101 +133,6 @@ def test_partitions_that_appear_later_are_read(feed: Feed) -> None:
     get_producer().send(feed.topic, b'{"sender":"a","contents":"in the new one"}', partition=2).get(
         timeout=10
     )
-    eventually(lambda: any(each.contents == 'in the new one' for each in feed.since(0)[0]))
-
-
-def test_the_watch_tells_lag_and_members(
-    kafka: Kafka, topics: tuple[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The watch shows ends, what a group has committed, its lag, and that it has lost its member; the room's topics come first."""
-    monkeypatch.setattr(cluster, 'ROWS', 3)
-    topic, group = topics[0], f'{topics[0]}-group'
-    with contextlib.closing(KafkaAdminClient(**settings.client_options('admin'))) as admin:
-        admin.create_topics(
-            {f'before-{number}-{topic}': {'num_partitions': 2} for number in range(3)}
-        )
-    watch = Watch(topic)
-    watch.start()
-    try:
-        with contextlib.closing(get_consumer(topic, group_id=group, offset='earliest')) as consumer:
-            for _ in range(3):
-                _say(topic, 'hello')
-            next(consumer)
-            consumer.commit()
-            rows = eventually(
-                lambda: [
-                    row
-                    for row in watch.snapshot.groups
-                    if row['group'] == group and row['committed'] == 1
-                ]
-            )
-            assert (rows[0]['end'], rows[0]['lag'], rows[0]['state']) == (3, 2, 'Stable')
-            assert rows[0]['member'].startswith('kafka-python')
-            here = (topic, rows[0]['partition'])
-            ends = eventually(
-                lambda: [
-                    row['end']
-                    for row in watch.snapshot.topics
-                    if (row['topic'], row['partition']) == here
-                ]
-            )
-            assert ends == [3]
-        eventually(lambda: any(text == f'{group}: nobody left' for _, text in watch.rebalances))
-    finally:
-        watch.stop()
-
-
-def test_one_record_is_fetched_as_it_stands(topic: str) -> None:
-    """A record is fetched with its bytes, key and headers; what is not there is told with what is."""
-    _say(topic, 'hello', headers=[('trace', b'\x00')])
-    told = dict(describe(look(topic, 0, 0)))
-    assert (told['key'], told['headers'], told['read as']) == (
-        "b'red'",
-        r"trace: b'\x00'",
-        'red said: hello',
+    eventually(
+        lambda: any(each.contents == 'in the new one' for each in feed.history.messages_since(0)[0])
     )
-    assert told['bytes'].splitlines()[1].startswith('0000  7b 22 73 65')
-    with pytest.raises(AccessError, match='holds 0 to 0'):
-        look(topic, 0, 7)
-    with pytest.raises(AccessError, match='Offset -1 is not there'):
-        look(topic, 0, -1)
-    with pytest.raises(AccessError, match='no partition 4'):
-        look(topic, 4, 0)
-    with pytest.raises(MessageError, match="Kafka's own"):
-        look('__consumer_offsets', 0, 0)
-
-
-def test_a_replay_reads_from_the_beginning_to_what_was_the_end(topic: str) -> None:
-    """A replay gives the messages in order, tells how far it is, waits for whoever draws, and ends."""
-    for number in range(300):
-        send_msg(topic, {'sender': 'red', 'contents': str(number)})
-    _say(topic, 'last')
-    replay = Replay(topic)
-    drawn: list[str] = []
-    while not replay.over or replay.waiting:
-        message = eventually(lambda: replay.waiting.popleft() if replay.waiting else replay.over)
-        drawn += [message.contents] if message is not True else []
-    assert drawn == [*map(str, range(300)), 'last']
-    assert (replay.done, replay.total, replay.trouble) == (301, 301, '')
-
-
-def test_who_asks_for_the_beginning_again_and_again_waits(topic: str) -> None:
-    """Readers from the beginning that were stopped count until they have ended: there are never more than three."""
-    _say(topic, 'hello')
-    room = RoomServer(topic)
-    for _ in range(20):
-        if replay := room.replay():
-            replay.stop()
-    assert len(room.replays) <= MOST_REPLAYS
-    assert sum(thread.name == 'room-replay' for thread in threading.enumerate()) <= MOST_REPLAYS
-    eventually(lambda: all(replay.over for replay in room.replays))
-    assert room.replay()
-    room.replays[-1].stop()
-    eventually(lambda: room.replays[-1].over)
-
-
-def test_bytes_are_shown_sixteen_a_line() -> None:
-    """Bytes stand in lines of sixteen with what they mean; of many, the first ones and how many more there are."""
-    assert hexdump(b'') == ''
-    assert hexdump(b'ab\x00') == f'0000  {"61 62 00":<47}  ab.'
-    assert hexdump(bytes(1000)).splitlines()[-1] == '... 488 bytes more'

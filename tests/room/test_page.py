@@ -1,6 +1,7 @@
 """The room in a real browser, against a real Kafka.
 
-``ROOM_PICTURES=docs python -m pytest tests/room/test_page.py`` keeps the screenshots: ``docs/room.png`` is the README's.
+``ROOM_PICTURES=docs python -m pytest tests/room/test_page.py`` keeps the screenshots:
+``docs/room.png`` is the README's.
 """
 
 import contextlib
@@ -18,17 +19,23 @@ from broker import Broker
 from consumer import get_consumer
 from producer import flush, get_producer, send_msg
 from tests.support.brokers import ROOT, eventually, gone
-from tests.support.rooms import ALERTS, TALK, Browser, address, kafka_here, settings_here, two  # noqa: F401 - fixtures
+from tests.support.rooms import ALERTS, TALK, Browser, address, kafka_here, settings_here, two  # noqa: F401
 
-# ruff: noqa: F811 - fixtures again
+# ruff: noqa: F811 - fixtures are imported, and named again by each test that uses them
 pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.slow]
+PROMPT = """
+from consumer import get_consumer
+from producer import send_msg
+c = get_consumer("human-messages")
+print("ready")
+print(next(c).value["contents"])
+send_msg("human-messages", {"sender": "prompt", "contents": "I am here too"}, block=True)
+"""
 
 
 def test_two_browsers_and_a_prompt_talk_to_each_other(two: tuple[Browser, Browser]) -> None:
-    """What one browser says, the other one and a Python prompt see; what the prompt sends, both browsers see."""
+    """Whatever one of two browsers and a Python prompt sends, the others see."""
     one, other = two
-    lines = 'from consumer import get_consumer; from producer import send_msg; c = get_consumer("human-messages"); print("ready")\n'
-    lines += 'print(next(c).value["contents"]); send_msg("human-messages", {"sender": "prompt", "contents": "I am here too"}, block=True)\n'
     prompt = subprocess.Popen(
         [sys.executable, '-u', '-W', 'ignore', '-i'],
         cwd=ROOT,
@@ -40,7 +47,7 @@ def test_two_browsers_and_a_prompt_talk_to_each_other(two: tuple[Browser, Browse
     try:
         assert prompt.stdin
         assert prompt.stdout
-        prompt.stdin.write(lines)
+        prompt.stdin.write(PROMPT)
         prompt.stdin.flush()
         assert prompt.stdout.readline() == 'ready\n'
         one.say('is anybody here?')
@@ -56,7 +63,7 @@ def test_two_browsers_and_a_prompt_talk_to_each_other(two: tuple[Browser, Browse
 
 
 def test_markup_stays_text(two: tuple[Browser, Browser]) -> None:
-    """HTML, scripts and terminal escapes in senders, contents, keys and headers are shown as they were typed, and never run."""
+    """HTML, scripts and escapes in messages, keys and headers are shown as text, and never run."""
     one, _ = two
     one.say('<b>bold</b>')
     one.sees('<b>bold</b>')
@@ -83,41 +90,39 @@ def test_markup_stays_text(two: tuple[Browser, Browser]) -> None:
     one.sees(shown)
     one.sees(shown, '.alert')
     one.sees('<img src=x', '.topics')
-    place = sent.get(timeout=5)
-    one.js(
-        '[...document.querySelectorAll(".bubble")].find(e => e.textContent.includes("{{1+1}}")).click()'
-    )
-    one.sees(str(place.offset), '.pair-offset')
-    one.sees('<img src=x', '.pair-headers')
-    assert one.js(
-        'return window.pwned === undefined && !document.querySelector("img[src=x], .chat b, .chat script")'
-    )
-    one.click('.glass button')
+    metadata = sent.get(timeout=5)
+    bubbles = '[...document.querySelectorAll(".bubble")]'
+    one.js(f'{bubbles}.find(each => each.textContent.includes(arguments[0])).click()', '{{1+1}}')
+    one.sees(str(metadata.offset), '.field-offset')
+    one.sees('<img src=x', '.field-headers')
+    assert one.js('return window.pwned === undefined')
+    assert one.js('return !document.querySelector("img[src=x], .chat b, .chat script")')
+    one.click('.record-dialog button')
 
 
-def test_one_message_is_looked_at(two: tuple[Browser, Browser]) -> None:
-    """A click shows where a record stands and its bytes; one that cannot be read is shown as such, with why."""
+def test_one_message_is_inspected(two: tuple[Browser, Browser]) -> None:
+    """A click shows a record's position and bytes, and, if it cannot be read, why."""
     one, _ = two
     sent = get_producer().send(TALK, b'\xff{"half', b'key-7', [('trace', b'42')]).get(timeout=10)
     one.sees('malformed')
     one.js('[...document.querySelectorAll(".bubble.malformed")].at(-1).click()')
-    one.sees('ff 7b 22 68 61 6c 66', '.pair-bytes')
+    one.sees('ff 7b 22 68 61 6c 66', '.field-bytes')
     found = {
-        name: one.texts(f'.pair-{name}')[0]
+        name: one.texts(f'.field-{name}')[0]
         for name in ('topic', 'partition', 'offset', 'key', 'headers', 'read-as')
     }
     assert found['topic'] == TALK
     assert (found['partition'], found['offset']) == (str(sent.partition), str(sent.offset))
     assert found['key'] == "b'key-7'"
     assert found['headers'] == "trace: b'42'"
-    assert found['read-as'].startswith('no HumanMessage: ')
-    one.click('.glass button')
+    assert found['read-as'].startswith('not a HumanMessage: ')
+    one.click('.record-dialog button')
 
 
 def test_the_last_messages_are_there_on_opening_and_all_on_demand(
     two: tuple[Browser, Browser],
 ) -> None:
-    """A browser that comes late sees the last 200 messages; those before them it can have read again, from the first."""
+    """A browser that comes late sees the last 200 messages, and on demand all from the first on."""
     _, other = two
     for number in range(450):
         send_msg(TALK, {'sender': f's{number % 5}', 'contents': f'message {number} of many'})
@@ -142,22 +147,21 @@ def test_the_last_messages_are_there_on_opening_and_all_on_demand(
 
 
 def test_who_is_too_quick_is_told(two: tuple[Browser, Browser]) -> None:
-    """A visitor who sends more than five messages in five seconds is told so, and what was typed stays."""
+    """Who sends more than five messages in five seconds is told so, and what was typed stays."""
     one, other = two
     for number in range(8):
         one.say(f'quick {number}')
-    one.sees('Slowly', '.q-notification')
+    one.sees('Too fast', '.q-notification')
     assert 'quick' in one.js('return document.querySelector(".text input").value')
-    one.js(
-        'document.querySelector(".text input").value = ""; document.querySelector(".text input").dispatchEvent(new Event("input"))'
-    )
+    text = 'document.querySelector(".text input")'
+    one.js(f'{text}.value = ""; {text}.dispatchEvent(new Event("input"))')
     assert sum('quick' in each for each in other.texts('.bubble')) <= 5
 
 
 def test_a_rebalance_is_seen_within_two_seconds(two: tuple[Browser, Browser]) -> None:
-    """When a second member has joined a group, the page shows who reads what now; so it does when it has left."""
+    """When a second member joins a group, and when it leaves, the page shows who reads what now."""
     one, _ = two
-    one.turn_to('The log')
+    one.open_tab('The log')
     ending = threading.Event()
 
     def read(consumer: Any) -> None:
@@ -189,12 +193,15 @@ def test_a_rebalance_is_seen_within_two_seconds(two: tuple[Browser, Browser]) ->
 
 
 def test_what_the_teacher_starts_is_seen_and_stops(two: tuple[Browser, Browser]) -> None:
-    """A simulator, a spammer and a throttling service start as processes of their own; the alert appears, the message is marked."""
+    """A simulator, a spammer and a throttling service start as processes of their own, and end.
+
+    The service's alert appears, and the message that triggered it is marked.
+    """
     one, other = two
-    one.turn_to('Teach')
+    one.open_tab('Teach')
     eventually(lambda: len(one.texts('.teach')) == 4)
     assert any(
-        'NonsenseSimulator(' in each and '.simulate()' in each for each in one.texts('.facts .code')
+        'NonsenseSimulator(' in each and '.simulate()' in each for each in one.texts('.info .code')
     )
     for button in (0, 2, 1):
         one.click('.teach', button)
@@ -203,24 +210,24 @@ def test_what_the_teacher_starts_is_seen_and_stops(two: tuple[Browser, Browser])
     other.sees('spammer', '.bubble.marked')
     pids = [
         int(found[1])
-        for text in one.texts('.facts .dim')
+        for text in one.texts('.info .muted')
         if (found := re.search(r'process (\d+)', text))
     ]
     assert len(pids) == 3
     one.click('.teach', 1)
-    one.turn_to('The log')
+    one.open_tab('The log')
     one.sees('throttle', '.groups')
     send_msg(TALK, {'sender': 'anna', 'contents': 'What was that?'}, block=True)
     one.say('Kafka is a log: look at the offsets grow')
     one.sees('look at the offsets grow')
     one.picture('room.png')
-    one.click('.contrast')
-    one.turn_to('Plots')
+    one.click('.dark-mode')
+    one.open_tab('Plots')
     eventually(lambda: one.js('return document.querySelectorAll(".plot canvas").length') == 3)
     eventually(lambda: one.js('return document.body.classList.contains("body--dark")'))
     one.picture('room-dark.png')
-    one.click('.contrast')
-    one.turn_to('Teach')
+    one.click('.dark-mode')
+    one.open_tab('Teach')
     for button in (0, 2):
         one.click('.teach', button)
     eventually(lambda: all(map(gone, pids)))
@@ -251,7 +258,7 @@ def test_a_phone_is_wide_enough(two: tuple[Browser, Browser]) -> None:
 def test_two_thousand_messages_a_second_are_counted_and_a_sample_is_drawn(
     two: tuple[Browser, Browser],
 ) -> None:
-    """Under load nothing is lost from the count, the newest bubble is hardly older than a second, and the page does not grow."""
+    """Under load all are counted, the newest bubble is seldom a second old, the page is bounded."""
     one, _ = two
     eventually(lambda: _counted(one) == _sent())  # what was sent before is counted too
     began, lateness = time.monotonic(), []
@@ -284,11 +291,11 @@ def _counted(browser: Browser) -> int:
 
 
 def test_a_broker_restart_is_survived(two: tuple[Browser, Browser], kafka_here: Broker) -> None:
-    """While Kafka is away the page says so, and keeps what is typed; when it is back, everything goes on by itself."""
+    """While Kafka is away the page says so, and keeps what is typed; then it goes on by itself."""
     one, other = two
     kafka_here.kill(1)
-    one.sees('Kafka is lost', '.state')
-    one.sees('tried again by itself', '.lost')
+    one.sees('disconnected', '.state')
+    one.sees('Reconnecting', '.outage')
     one.say('into the void')
     one.sees('Not sent', '.q-notification')
     assert one.js('return document.querySelector(".text input").value') == 'into the void'

@@ -6,20 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from room.page import LARGEST
-from room.server import OPENINGS
+from room.server import LARGEST_MESSAGE, PAGES_A_MINUTE
 from tests.support.brokers import eventually
-from tests.support.rooms import Browser, get, needs_chromium, open_room  # noqa: F401 - a fixture
+from tests.support.rooms import Browser, get, needs_chromium, open_room  # noqa: F401
 
-# ruff: noqa: F811 - the fixture again
+# ruff: noqa: F811 - a fixture is imported, and named again by each test that uses it
+FORTY_REQUESTS = """
+const [address, done] = arguments;
+const request = () => fetch(address, {mode: "no-cors"}).then(response => response.type);
+Promise.all([...Array(40)].map(request)).then(done, error => done(String(error)));
+"""
 OpenRoom = Callable[..., tuple[int, 'subprocess.Popen[str]']]
 
 
 def test_one_visitor_does_not_shut_out_others(open_room: OpenRoom) -> None:
     """Who opens page after page is told when to try again; others come in."""
     port, _ = open_room()
-    answers = [get(port, '/') for _ in range(OPENINGS + 5)]
-    assert [status for status, _, _ in answers] == [200] * OPENINGS + [429] * 5
+    answers = [get(port, '/') for _ in range(PAGES_A_MINUTE + 5)]
+    assert [status for status, _, _ in answers] == [200] * PAGES_A_MINUTE + [429] * 5
     assert answers[-1][1]['Retry-After'] == '60'
     assert 'again in a minute' in answers[-1][2]
     assert get(port, '/', source='127.0.0.2')[0] == 200
@@ -27,7 +31,7 @@ def test_one_visitor_does_not_shut_out_others(open_room: OpenRoom) -> None:
 
 
 def test_pages_that_nobody_looks_at_are_given_up(open_room: OpenRoom) -> None:
-    """When the room is full it says so; pages whose browser never reported make room by themselves."""
+    """A full room says so; pages whose browser never reported are closed by themselves."""
     port, process = open_room(before='server.MOST_PAGES, server.PATIENCE = 3, 1.0')
     answers = [get(port, '/') for _ in range(4)]
     assert [status for status, _, _ in answers] == [200, 200, 200, 503]
@@ -51,7 +55,7 @@ def test_pages_that_nobody_looks_at_are_given_up(open_room: OpenRoom) -> None:
 def test_other_web_sites_can_only_link(
     mode: str, dest: str, status: int, open_room: OpenRoom
 ) -> None:
-    """What another site asks for is refused, a link from it is not; and the room is never shown in a frame."""
+    """Another site's requests are refused, a link is not; the room is never shown in a frame."""
     port, _ = open_room()
     asked = get(port, '/', Sec_Fetch_Site='cross-site', Sec_Fetch_Mode=mode, Sec_Fetch_Dest=dest)
     assert asked[0] == status
@@ -62,25 +66,22 @@ def test_other_web_sites_can_only_link(
 def test_a_web_site_open_in_the_browser_cannot_fill_the_room(
     open_room: OpenRoom, tmp_path: Path
 ) -> None:
-    """A page of somebody else's may ask as often as it likes: it opens nothing, and its link to the room works."""
+    """Another site can make any number of requests: no page is opened, and its link works."""
     needs_chromium()
     port, _ = open_room(before='server.MOST_PAGES = 30')
     browser = Browser(tmp_path, 800, 600)
     try:
         browser.driver.get(f'http://localhost:{port}/nothing')  # another name is another site
-        ask = 'const done = arguments[1]; Promise.all([...Array(40)].map(() => fetch(arguments[0], {mode: "no-cors"}).then(r => r.type)))'
-        kinds = browser.driver.execute_async_script(
-            f'{ask}.then(done, e => done(String(e)))', f'http://127.0.0.1:{port}/'
-        )
-        assert kinds == ['opaque'] * 40, 'the browser itself kept it from asking'
+        kinds = browser.driver.execute_async_script(FORTY_REQUESTS, f'http://127.0.0.1:{port}/')
+        assert kinds == ['opaque'] * 40, 'the browser itself blocked the requests'
         browser.js('location = arguments[0]', f'http://127.0.0.1:{port}/')
-        browser.sees('Kafka is lost', '.state')
+        browser.sees('disconnected', '.state')
     finally:
         browser.driver.quit()
 
 
 def test_a_browser_cannot_send_without_end(open_room: OpenRoom) -> None:
-    """A message that no page of ours would send is not taken in: the line is cut."""
+    """A message larger than any of our pages sends is not read: the connection is closed."""
     from websockets.exceptions import ConnectionClosed
     from websockets.sync.client import connect
 
@@ -89,9 +90,9 @@ def test_a_browser_cannot_send_without_end(open_room: OpenRoom) -> None:
         assert str(line.recv(10)).startswith('0{')
         line.send('40{}')
         assert str(line.recv(10)).startswith('40{')
-        line.send(_event(1, LARGEST // 2))
+        line.send(_event(1, LARGEST_MESSAGE // 2))
         eventually(lambda: str(line.recv(10)).startswith('431['))
-        line.send(_event(2, LARGEST))
+        line.send(_event(2, LARGEST_MESSAGE))
         with pytest.raises(ConnectionClosed):
             [line.recv(10) for _ in range(4)]
 

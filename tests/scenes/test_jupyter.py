@@ -1,8 +1,11 @@
-"""The modules behave in a notebook: cells send and read, an interrupt ends an endless cell and no more, the kernel goes when told to."""
+"""The modules behave in a notebook: cells send and read, and can be interrupted.
+
+An interrupt ends an endless cell and nothing else; the kernel ends when it is told to.
+"""
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nbformat
 import pytest
@@ -15,35 +18,69 @@ v4: Any = nbformat.v4
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
 
-# A cell, the seconds after which it is interrupted (None: it ends by itself), and what stands below it then, in parts.
-CELLS: list[tuple[str, float | None, list[str]]] = [
-    ("""from producer import send_msg
+
+class Cell(NamedTuple):
+    """A cell of the notebook.
+
+    ``expected`` is what must stand below it in the end. It is interrupted after ``seconds``; None
+    means that it ends by itself.
+    """
+
+    source: str
+    expected: list[str]
+    seconds: float | None = None
+
+
+SEND = """\
+from producer import send_msg
 promise = send_msg(topic=topic, key='red', value={'some': 'dict'})
-promise.get(timeout=10).topic""", None, ['test-']),
-    ("""import consumer
+promise.get(timeout=10).topic"""
+READ_ONE = """\
+import consumer
 c = consumer.get_consumer(topic, offset='earliest')
-next(c)""", None, ["value={'some': 'dict'}", 'offset=0']),
-    ("send_msg(topic=topic, value={'sender': 'red', 'contents': 'hello'}).get(timeout=10)", None, ['RecordMetadata(topic=']),
-    ("""for msg in c:
-    print('{} said: {}'.format(msg.value['sender'], msg.value['contents']))""", 2.0, ['red said: hello']),
-    ("""send_msg(topic=topic, value={'sender': 'red', 'contents': 'again'}, block=True)
-print(next(c).value['contents'])""", None, ['again\n']),
-    ("""from simulators import NonsenseSimulator
+next(c)"""
+SEND_AND_WAIT = """\
+hello = {'sender': 'red', 'contents': 'hello'}
+send_msg(topic=topic, value=hello).get(timeout=10)"""
+LOOP = """\
+for msg in c:
+    print('{} said: {}'.format(msg.value['sender'], msg.value['contents']))"""
+GO_ON_READING = """\
+send_msg(topic=topic, value={'sender': 'red', 'contents': 'again'}, block=True)
+print(next(c).value['contents'])"""
+SIMULATE = """\
+from simulators import NonsenseSimulator
 sim = NonsenseSimulator(topic=topic, key='green', delay=0.1)
-print('sent', sim.simulate() > 0)""", 2.0, ['green said: the', 'sent True']),
-    ("""from alerts import ThrottlingAlertService
+print('sent', sim.simulate() > 0)"""
+ALERT = """\
+from alerts import ThrottlingAlertService
 ThrottlingAlertService(topic, alerts, offset='earliest', limit=1).monitor()
-print('on')""", 2.0, ['ALERT throttled: ', 'on\n']),
-    ("""from bots import AnswerBot
+print('on')"""
+BOT = """\
+from bots import AnswerBot
 bot = AnswerBot(topic, answers={'!ping': 'pong'})
-print(bot.run())""", 2.0, ['0\n']),
-    ('bot', None, ["AnswerBot(topic='test-"]),
-    ("""from services import Presence
-Presence(topic, group_id='here')""", None, ["Presence(topic='test-", "group_id='here')"]),
-    ("""from testing import record
-record('red', 'hello')""", None, ["value={'sender': 'red', 'contents': 'hello'}"]),
-    ("send_msg(topic=topic, value={'sender': 'red', 'contents': 'last'})", None, ['Future']),
-]  # fmt: skip
+print(bot.run())"""
+SERVICE = """\
+from services import Presence
+Presence(topic, group_id='here')"""
+RECORD = """\
+from testing import record
+record('red', 'hello')"""
+
+CELLS = [
+    Cell(SEND, ['test-']),
+    Cell(READ_ONE, ["value={'some': 'dict'}", 'offset=0']),
+    Cell(SEND_AND_WAIT, ['RecordMetadata(topic=']),
+    Cell(LOOP, ['red said: hello'], seconds=2.0),
+    Cell(GO_ON_READING, ['again\n']),
+    Cell(SIMULATE, ['green said: the', 'sent True'], seconds=2.0),
+    Cell(ALERT, ['ALERT throttled: ', 'on\n'], seconds=2.0),
+    Cell(BOT, ['0\n'], seconds=2.0),
+    Cell('bot', ["AnswerBot(topic='test-"]),
+    Cell(SERVICE, ["Presence(topic='test-", "group_id='here')"]),
+    Cell(RECORD, ["value={'sender': 'red', 'contents': 'hello'}"]),
+    Cell("send_msg(topic=topic, value={'sender': 'red', 'contents': 'last'})", ['Future']),
+]
 
 
 def below(cell: Any) -> str:
@@ -64,7 +101,10 @@ def below(cell: Any) -> str:
 def test_a_notebook_of_the_walkthrough(
     topic: str, make_topic: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Cells send, read and are interrupted; the next one goes on; what was sent last is not lost when the kernel is shut down."""
+    """Cells send, read and are interrupted, and the next one goes on.
+
+    What was sent last is not lost when the kernel is shut down.
+    """
     monkeypatch.setenv('IPYTHONDIR', str(tmp_path / 'ipython'))
     mark = tmp_path / 'left'
     first = f"""import atexit, os, pathlib
@@ -73,7 +113,7 @@ atexit.register(pathlib.Path({str(mark)!r}).touch)
 os.getpid()"""
     cells = [v4.new_code_cell(first, metadata={'ends_after': None})]
     cells += [
-        v4.new_code_cell(source, metadata={'ends_after': seconds}) for source, seconds, _ in CELLS
+        v4.new_code_cell(cell.source, metadata={'ends_after': cell.seconds}) for cell in CELLS
     ]
     client = NotebookClient(
         v4.new_notebook(cells=cells),
@@ -85,16 +125,16 @@ os.getpid()"""
         shutdown_kernel='graceful',
     )
     client.execute()
-    for cell, (source, _, expected) in zip(cells[1:], CELLS, strict=True):
-        for part in expected:
-            assert part in below(cell), f'{source}\n\n{below(cell)}'
+    for cell, wanted in zip(cells[1:], CELLS, strict=True):
+        for part in wanted.expected:
+            assert part in below(cell), f'{wanted.source}\n\n{below(cell)}'
         assert 'Traceback' not in below(cell)
-        assert 'object at 0x' not in below(cell) or 'Future' in expected
+        assert 'object at 0x' not in below(cell) or 'Future' in wanted.expected
     assert mark.exists(), 'The kernel did not leave by itself; it had to be killed.'
     kernel, deadline = int(below(cells[0])), time.monotonic() + 10
     while Path(f'/proc/{kernel}').exists():
         assert time.monotonic() < deadline, 'The kernel still runs.'
         time.sleep(0.05)
-    room = Conversation(topic)
-    assert room.hear()[-1]['contents'] == 'last'
-    room.close()
+    conversation = Conversation(topic)
+    assert conversation.hear()[-1]['contents'] == 'last'
+    conversation.close()

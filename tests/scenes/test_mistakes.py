@@ -1,4 +1,4 @@
-"""What a beginner does wrong, with real listeners: how long until the error comes, and whether it tells the way out.
+"""What a beginner does wrong, on real listeners: how soon the error comes, and what it says.
 
 ``pytest tests/scenes/test_mistakes.py -s`` prints the table of times and messages.
 """
@@ -28,9 +28,8 @@ from errors import (
 )
 from tests.support.rig import Rig, Settings, at, free_port
 
-pytestmark = pytest.mark.filterwarnings(
-    'ignore:unclosed:ResourceWarning'
-)  # kafka-python's own, after a broker was killed
+# kafka-python's own sockets, after a broker was killed.
+pytestmark = pytest.mark.filterwarnings('ignore:unclosed:ResourceWarning')
 
 WORDS = {'sender': 'red', 'contents': 'hello'}
 SECRET = 'sesame-Äffchen-42'
@@ -49,37 +48,33 @@ def rig(whole_rig: Rig) -> Iterator[Rig]:
     yield whole_rig
     while whole_rig.repairs:
         whole_rig.repairs.pop()()
-    with (
-        warnings.catch_warnings()
-    ):  # kafka-python leaves sockets that found nobody to the collector
+    with warnings.catch_warnings():
+        # kafka-python leaves sockets that found nobody to the collector.
         warnings.simplefilter('ignore', ResourceWarning)
         producer.close(timeout=0.1)
         gc.collect()
 
 
-def door(rig: Rig, name: str, user: str = 'teacher', **changed: str) -> Settings:
-    """The settings for a door of the secure broker, some of them changed, those that are '' left out."""
-    values = rig.secure.env(name, user) | {
-        f'KAFKA_{option}': value for option, value in changed.items()
-    }
+def listener(rig: Rig, name: str, user: str = 'teacher', **changed: str) -> Settings:
+    """The settings for one of the secure broker's listeners, changed; '' leaves one out."""
+    changes = {f'KAFKA_{option}': value for option, value in changed.items()}
+    values = rig.secure.env(name, user) | changes
     return {name: value for name, value in values.items() if value}
 
 
 def only_address(rig: Rig, name: str, **more: str) -> Settings:
-    """The address of a door alone."""
-    return {'KAFKA_BOOTSTRAP_SERVERS': rig.secure.env(name)['KAFKA_BOOTSTRAP_SERVERS']} | {
-        f'KAFKA_{k}': v for k, v in more.items()
-    }
+    """The address of a listener alone."""
+    address = rig.secure.env(name)['KAFKA_BOOTSTRAP_SERVERS']
+    variables = {f'KAFKA_{option}': value for option, value in more.items()}
+    return {'KAFKA_BOOTSTRAP_SERVERS': address, **variables}
 
 
 def stranger(rig: Rig) -> Settings:
     """A client's certificate from an authority that the broker does not know."""
     leaf = rig.strange_ca.issue_cert('red@workshop.example')
-    certificate, key = (
-        leaf.cert_chain_pems[0].bytes().decode(),
-        leaf.private_key_pem.bytes().decode(),
-    )
-    return door(rig, 'mtls', SSL_CERTFILE=certificate, SSL_KEYFILE=key)
+    certificate = leaf.cert_chain_pems[0].bytes().decode()
+    key = leaf.private_key_pem.bytes().decode()
+    return listener(rig, 'mtls', SSL_CERTFILE=certificate, SSL_KEYFILE=key)
 
 
 def send(_: Rig, topic: str = 'closed', contents: str = 'hello') -> None:
@@ -126,7 +121,7 @@ def closed(_: Rig) -> None:
 
 
 class Mistake(NamedTuple):
-    """One row of the table: the settings, what is typed, the error and what it has to say, and the seconds it may take."""
+    """A row of the table: settings, the error and what it says, what is typed, and the seconds."""
 
     env: Callable[[Rig], Settings]
     error: type[ChatError]
@@ -142,7 +137,7 @@ def here(rig: Rig) -> Settings:
 
 def visitor(rig: Rig) -> Settings:
     """The right settings for the user who may do next to nothing."""
-    return door(rig, 'scram512', 'visitor')
+    return listener(rig, 'scram512', 'visitor')
 
 
 PLAIN_TLS = 'KAFKA_SECURITY_PROTOCOL is PLAINTEXT. Set it to SSL or SASL_SSL'
@@ -156,17 +151,17 @@ MISTAKES = {
         lambda r: at(9092, 'http://a'), SettingsError, ('http://a:9092', 'Write host:port')
     ),
     'password, but PLAINTEXT': Mistake(
-        lambda r: door(r, 'sasl-plaintext', SECURITY_PROTOCOL='PLAINTEXT'),
+        lambda r: listener(r, 'sasl-plaintext', SECURITY_PROTOCOL='PLAINTEXT'),
         SettingsError,
         ('Set KAFKA_SECURITY',),
     ),
     'CA file not there': Mistake(
-        lambda r: door(r, 'tls', SSL_CAFILE='no.pem'),
+        lambda r: listener(r, 'tls', SSL_CAFILE='no.pem'),
         SettingsError,
         ("SSL_CAFILE='no.pem'", 'Correct the path'),
     ),
     'half of a login': Mistake(
-        lambda r: door(r, 'plain', SASL_PLAIN_USERNAME=''),
+        lambda r: listener(r, 'plain', SASL_PLAIN_USERNAME=''),
         SettingsError,
         ('needs KAFKA_SASL_PLAIN_USERNAME',),
     ),
@@ -193,7 +188,7 @@ MISTAKES = {
     'a web server': Mistake(
         lambda r: r.server(b'HTTP/1.1 400 Bad'),
         UnreachableError,
-        ('is a web server', 'Correct the port'),
+        ('not Kafka, but a web server', 'Correct the port'),
     ),
     'another server': Mistake(
         lambda r: r.server(b'220 smtp ready\r\n'),
@@ -201,36 +196,38 @@ MISTAKES = {
         ("b'220 smtp", 'Correct the port'),
     ),
     'hangs up at once': Mistake(
-        lambda r: r.server(b''), UnreachableError, ('hangs up at once', 'Correct the port')
+        lambda r: r.server(b''),
+        UnreachableError,
+        ('closes the connection at once', 'Correct the port'),
     ),
     'says nothing': Mistake(
         lambda r: r.server(None),
         UnreachableError,
-        ('says nothing', 'correct KAFKA_BOOTSTRAP_SERVERS'),
+        ('does not answer', 'correct KAFKA_BOOTSTRAP_SERVERS'),
     ),
     'TLS to a plain port': Mistake(
         lambda r: here(r) | {'KAFKA_SECURITY_PROTOCOL': 'SSL'},
         UnreachableError,
-        ('no TLS', 'PLAINTEXT'),
+        ('does not speak TLS', 'Set it to PLAINTEXT'),
     ),
     'plain to a TLS port': Mistake(
-        lambda r: only_address(r, 'tls'), UnreachableError, ('wants TLS', PLAIN_TLS)
+        lambda r: only_address(r, 'tls'), UnreachableError, ('requires TLS', PLAIN_TLS)
     ),
     'no CA': Mistake(
-        lambda r: door(r, 'tls', SSL_CAFILE=''),
+        lambda r: listener(r, 'tls', SSL_CAFILE=''),
         UnreachableError,
-        ('not trusted', 'Set KAFKA_SSL_CAFILE'),
+        ('not trusted (CERTIFICATE_VERIFY_FAILED)', 'Set KAFKA_SSL_CAFILE'),
     ),
     'wrong CA': Mistake(
-        lambda r: door(r, 'tls', SSL_CAFILE=r.strange_ca.cert_pem.bytes().decode()),
+        lambda r: listener(r, 'tls', SSL_CAFILE=r.strange_ca.cert_pem.bytes().decode()),
         UnreachableError,
         ('not trusted', 'Set KAFKA_SSL_CA'),
     ),
     'name not in the certificate': Mistake(
-        lambda r: door(r, 'wrong-name'), UnreachableError, ("'127.0.0.1'", 'Use the name')
+        lambda r: listener(r, 'wrong-name'), UnreachableError, ("'127.0.0.1'", 'Use the name')
     ),
     'no client certificate': Mistake(
-        lambda r: door(r, 'mtls', SSL_CERTFILE='', SSL_KEYFILE=''),
+        lambda r: listener(r, 'mtls', SSL_CERTFILE='', SSL_KEYFILE=''),
         UnreachableError,
         ('CERTIFICATE_REQUIRED', 'Set KAFKA_SSL_CERTFILE'),
     ),
@@ -238,31 +235,31 @@ MISTAKES = {
         stranger, UnreachableError, ('CERTIFICATE_UNKNOWN', 'signed by the authority')
     ),
     'wrong password': Mistake(
-        lambda r: door(r, 'plain', SASL_PLAIN_PASSWORD=SECRET),
+        lambda r: listener(r, 'plain', SASL_PLAIN_PASSWORD=SECRET),
         UnreachableError,
-        ("'teacher'", 'Correct KAFKA_SASL'),
+        ("'teacher'", '(SASL_AUTHENTICATION_FAILED)', 'Correct KAFKA_SASL'),
     ),
     'wrong password, SCRAM': Mistake(
-        lambda r: door(r, 'scram256', SASL_PLAIN_PASSWORD=SECRET),
+        lambda r: listener(r, 'scram256', SASL_PLAIN_PASSWORD=SECRET),
         UnreachableError,
-        ("'teacher'", 'KAFKA_SASL_PLAIN_PASSWORD'),
+        ("'teacher'", '(SASL_AUTHENTICATION_FAILED)', 'KAFKA_SASL_PLAIN_PASSWORD'),
     ),
     'unknown user': Mistake(
-        lambda r: door(r, 'scram512', SASL_PLAIN_USERNAME='rde'),
+        lambda r: listener(r, 'scram512', SASL_PLAIN_USERNAME='rde'),
         UnreachableError,
         ("'rde'", 'KAFKA_SASL_PLAIN_USER'),
     ),
     'mechanism not offered': Mistake(
-        lambda r: door(r, 'scram256', SASL_MECHANISM='PLAIN'),
+        lambda r: listener(r, 'scram256', SASL_MECHANISM='PLAIN'),
         UnreachableError,
-        ('know PLAIN', 'SCRAM-SHA-256. Set KAFKA_SASL_MECHANISM'),
+        ('support PLAIN (UNSUPPORTED_SASL_MECHANISM)', 'SCRAM-SHA-256. Set KAFKA_SASL_MECHANISM'),
     ),
     'login where there is none': Mistake(
         lambda r: (
-            here(r) | {k: v for k, v in door(r, 'sasl-plaintext').items() if 'SERVERS' not in k}
+            here(r) | {k: v for k, v in listener(r, 'sasl-plaintext').items() if 'SERVERS' not in k}
         ),
         UnreachableError,
-        ('has no login',),
+        ('has no login (ILLEGAL_SASL_STATE)',),
     ),
     'no login': Mistake(
         lambda r: only_address(r, 'sasl-plaintext'),
@@ -274,23 +271,40 @@ MISTAKES = {
         UnreachableError,
         ('kafka.invalid:29092', 'advertised.listeners'),
     ),
-    'no right to send': Mistake(
-        visitor, AccessError, ("'visitor' has no right to write topic 'closed'", 'Ask for it')
-    ),
-    'no right to read': Mistake(
-        visitor, AccessError, ("'visitor' has no right to read topic 'closed'", 'Ask for it'), read
-    ),
-    'no right to the group': Mistake(
+    'not authorized to write': Mistake(
         visitor,
         AccessError,
-        ("'visitor' has no right to read group 'mine'",),
+        (
+            "'visitor' is not authorized to write to topic 'closed' (TOPIC_AUTHORIZATION_FAILED)",
+            'allows WRITE',
+        ),
+    ),
+    'not authorized to read': Mistake(
+        visitor,
+        AccessError,
+        (
+            "'visitor' is not authorized to read topic 'closed' (TOPIC_AUTHORIZATION_FAILED)",
+            'allows READ',
+        ),
+        read,
+    ),
+    'not authorized for the group': Mistake(
+        visitor,
+        AccessError,
+        ("'visitor' is not authorized to read group 'mine' (GROUP_AUTHORIZATION_FAILED)",),
         lambda r: read(r, 'readable', 'mine'),
     ),
     'topic missing, sending': Mistake(
-        here, AccessError, ("'missing' does not exist", 'Create it'), lambda r: send(r, 'missing')
+        here,
+        AccessError,
+        ("'missing' does not exist", 'UNKNOWN_TOPIC_OR_PARTITION', 'Create it'),
+        lambda r: send(r, 'missing'),
     ),
     'topic missing, reading': Mistake(
-        here, AccessError, ("'missing' does not exist", 'Create it'), lambda r: read(r, 'missing')
+        here,
+        AccessError,
+        ("'missing' does not exist", 'UNKNOWN_TOPIC_OR_PARTITION', 'Create it'),
+        lambda r: read(r, 'missing'),
     ),
     'message too large': Mistake(
         here,
@@ -309,14 +323,17 @@ MISTAKES = {
         here, DeliveryError, ('not acknowledged within 3 s', 'may arrive'), killed, 10
     ),
     'frozen broker': Mistake(
-        here, UnreachableError, ('says nothing', 'restart the broker'), frozen, 10
+        here, UnreachableError, ('does not answer', 'restart the broker'), frozen, 10
     ),
 }
 
 
 @pytest.fixture
 def kafkas_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """What kafka-python logs at DEBUG level, as text at once: pytest's own log would keep its clients alive."""
+    """What kafka-python logs at DEBUG level, as text at once.
+
+    pytest's own log would keep its clients alive.
+    """
     text, logger = io.StringIO(), logging.getLogger('kafka')
     handler = logging.StreamHandler(text)
     logger.addHandler(handler)
@@ -336,7 +353,10 @@ def test_a_mistake_ends_in_an_error_that_tells_the_way_out(
     kafkas_log: io.StringIO,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """Each mistake becomes an error of ours within 5 s (10 s where a broker is frozen) that names value and cure, and no secret."""
+    """Each mistake becomes an error of ours that names the value and the cure, and no secret.
+
+    It comes within 5 s, or 10 s where a broker is frozen.
+    """
     env, error, says, do, limit = MISTAKES[mistake]
     variables = env(rig)
     for name, value in variables.items():

@@ -19,7 +19,7 @@ from errors import AccessError, ChatError, DeliveryError, MessageError
 from processing.replay import causes
 from processing.throttle import Throttle
 from producer import get_producer, send_msg
-from room.cluster import look
+from room.records import fetch_record
 from schemas import HumanMessage
 from services import Rekey
 from tests.support.logread import records, values
@@ -27,6 +27,7 @@ from tests.support.reading import Get, readers
 from tests.test_alerts import hear, running
 
 MakeTopic = Callable[..., str]
+TOO_EARLY = datetime(1, 1, 1)  # noqa: DTZ001 - a learner gives no time zone either
 
 
 class NoText(str):
@@ -54,7 +55,7 @@ def test_a_header_that_is_no_text_is_shown_and_stops_nothing(topic: str, get: Ge
         (record.value, record.headers) for record in get(topic, offset='earliest', timeout=1.0)
     ]
     assert found == [(1, []), (2, [(r'\xff\xfe', b'value')]), (3, [])]
-    assert look(topic, 0, 1).headers == [(r'\xff\xfe', b'value')]
+    assert fetch_record(topic, 0, 1).headers == [(r'\xff\xfe', b'value')]
 
 
 @pytest.mark.parametrize('group', [None, 'large'], ids=['view', 'group'])
@@ -178,12 +179,12 @@ def test_no_time_to_wait_is_one_look(topic: str, get: Get) -> None:
 @pytest.mark.parametrize(
     ('arguments', 'says'),
     [
-        ({'group_id': ''}, 'no name of a group'),
-        ({'group_id': 5}, 'no name of a group'),
-        ({'group_id': '\ud800'}, 'no name of a group'),
+        ({'group_id': ''}, 'is not the name of a group'),
+        ({'group_id': 5}, 'is not the name of a group'),
+        ({'group_id': '\ud800'}, 'is not the name of a group'),
         ({'schema': {'sender': str}}, 'not a schema'),
         ({'dead_letter_topic': 'no name'}, 'no topic name'),
-        ({'offset': datetime(1, 1, 1)}, 'no time'),  # noqa: DTZ001 - a learner gives none either
+        ({'offset': TOO_EARLY}, 'a time that this system does not know'),
     ],
     ids=str,
 )

@@ -21,11 +21,19 @@ Open = Callable[[], 'Prompt']
 
 
 class Prompt:
-    """An interactive Python, as a learner has it, with a home (and so a history of typed lines) of its own."""
+    """An interactive Python, as a learner has it.
+
+    It has a home of its own, and so a history of typed lines of its own.
+    """
 
     def __init__(self, home: Path) -> None:
-        plain = {'TERM': 'dumb', 'PYTHON_BASIC_REPL': '1', 'PYTHONSTARTUP': '', 'NO_COLOR': '1'}
-        env = os.environ | plain | {'HOME': str(home)}
+        env = os.environ | {
+            'TERM': 'dumb',
+            'PYTHON_BASIC_REPL': '1',
+            'PYTHONSTARTUP': '',
+            'NO_COLOR': '1',
+            'HOME': str(home),
+        }
         self.child = pexpect.spawn(
             sys.executable, ['-q'], cwd=str(ROOT), env=env, encoding='utf-8', timeout=20, echo=False
         )
@@ -88,7 +96,10 @@ def test_the_first_promise_is_kept_by_the_second_look(topic: str, prompt: Open) 
 
 
 def test_one_prompt_sends_and_the_others_loop_prints(topic: str, prompt: Open) -> None:
-    """What is sent at one prompt appears at the other; Ctrl-C leaves the loop, and the consumer goes on in the next one."""
+    """What is sent at one prompt appears at the other.
+
+    Ctrl-C leaves the loop, and the consumer goes on in the next one.
+    """
     one, two = prompt(), prompt()
     two.type('import consumer')
     assert two.type(f"c = consumer.get_consumer('{topic}')") == ''
@@ -99,15 +110,15 @@ def test_one_prompt_sends_and_the_others_loop_prints(topic: str, prompt: Open) -
     one.type(f"promise = send_msg(topic='{topic}', key='red', value={{'other': 'dict'}})")
     two.see("value={'other': 'dict'}")
     assert 'KeyboardInterrupt' in two.interrupt()
-    one.type(
-        f"promise = send_msg(topic='{topic}', value={{'sender': 'red', 'contents': 'while nobody listened'}})"
-    )
+    one.type("value = {'sender': 'red', 'contents': 'while nobody listened'}")
+    one.type(f"promise = send_msg(topic='{topic}', value=value)")
     two.loop(
         'for msg in c:',
         """    print("{} said: {}".format(msg.value['sender'], msg.value['contents']))""",
     )
     two.see('red said: while nobody listened')
-    one.type(f"promise = send_msg(topic='{topic}', value={{'sender': 'red', 'contents': 'hello'}})")
+    one.type("value = {'sender': 'red', 'contents': 'hello'}")
+    one.type(f"promise = send_msg(topic='{topic}', value=value)")
     two.see('red said: hello')
     assert 'KeyboardInterrupt' in two.interrupt()
     assert two.type('c._closed') == 'False'
@@ -115,7 +126,10 @@ def test_one_prompt_sends_and_the_others_loop_prints(topic: str, prompt: Open) -
 
 
 def test_a_simulator_talks_until_ctrl_c(topic: str, prompt: Open) -> None:
-    """simulate() prints what it says; Ctrl-C ends it without a traceback, and all that was printed is in the log."""
+    """simulate() prints what it says, and Ctrl-C ends it without a traceback.
+
+    All that was printed is in the log.
+    """
     one = prompt()
     one.type('from simulators import NonsenseSimulator')
     one.type(f"sim = NonsenseSimulator(topic='{topic}', key='green', delay=0.1)")
@@ -124,9 +138,8 @@ def test_a_simulator_talks_until_ctrl_c(topic: str, prompt: Open) -> None:
         one.see('green said: the')
     left = one.interrupt()
     assert 'Traceback' not in left
-    count = re.search(
-        r'(\d+)\s*$', left
-    )  # Ctrl-C makes a terminal drop what it has not shown yet, a line's end for instance
+    # Ctrl-C makes a terminal drop what it has not shown yet, for instance the end of a line.
+    count = re.search(r'(\d+)\s*$', left)
     assert count
     assert int(count[1]) == len(values(topic)) >= 3
     assert one.type('1 + 1') == '2'
@@ -135,20 +148,23 @@ def test_a_simulator_talks_until_ctrl_c(topic: str, prompt: Open) -> None:
 def test_an_alert_service_watches_until_ctrl_c(
     make_topic: Callable[..., str], prompt: Open
 ) -> None:
-    """monitor() prints each alert and writes it to its topic; Ctrl-C ends it without a traceback, and it can be begun again."""
+    """monitor() prints each alert and writes it to its topic.
+
+    Ctrl-C ends it without a traceback, and it can be started again.
+    """
     topic, alerts = make_topic(), make_topic()
     one, two = prompt(), prompt()
     two.type('from alerts import OffensiveContentAlertService')
     two.type(
-        f"service = OffensiveContentAlertService(monitor_topic='{topic}', alert_topic='{alerts}', offset='earliest')"
+        'service = OffensiveContentAlertService('
+        f"monitor_topic='{topic}', alert_topic='{alerts}', offset='earliest')"
     )
     one.type('from producer import send_msg')
+    one.type("value = {'sender': 'grumpy', 'contents': 'damn'}")
     for turn in (1, 2):
         two.child.sendline('service.monitor()')
-        one.type(
-            f"send_msg(topic='{topic}', value={{'sender': 'grumpy', 'contents': 'damn'}}).get(10).offset"
-        )
-        for _ in range(turn):  # offset='earliest' holds for each beginning
+        one.type(f"send_msg(topic='{topic}', value=value).get(10).offset")
+        for _ in range(turn):  # with offset='earliest', each start reads it all again
             two.see('ALERT offensive_content: grumpy used offensive words: d***')
         assert 'Traceback' not in two.interrupt()
     assert [alert['triggered_by'] for alert in values(alerts)] == [
@@ -162,7 +178,7 @@ def test_a_traceback_at_the_prompt_ends_with_the_way_out(topic: str, prompt: Ope
     one.type('from producer import send_msg')
     said = one.type(f"send_msg(topic='{topic}', value={{1, 2}})")
     assert said.splitlines()[-1].startswith(
-        'errors.MessageError: {1, 2} at $ is a set, which JSON does not know.'
+        'errors.MessageError: {1, 2} is of type set, which JSON does not have.'
     )
     assert one.type(f"send_msg(topic='{topic}', value=[1, 2], block=True).succeeded()") == 'True'
 

@@ -47,7 +47,10 @@ def test_a_log_is_replayed_message_by_message(
     said: list[tuple[float, str, str]],
     skipped: int,
 ) -> None:
-    """What is in the log is in the topic, in order, keyed by sender, its time kept; other lines are skipped and counted."""
+    """All messages of the log are on the topic, in order, keyed by sender, with their times.
+
+    Other lines are skipped and counted.
+    """
     replay = ReplaySimulator(write(tmp_path, name, text), speed=FAST, topic=topic)
     assert replay.simulate(print_msg=False) == len(said)
     assert replay.skipped == skipped
@@ -66,7 +69,10 @@ def test_a_log_is_replayed_message_by_message(
 
 
 def test_a_replay_keeps_the_logs_pace(topic: str, tmp_path: Path) -> None:
-    """The speed divides the log's pauses, which are kept from the start: a late message does not delay the next."""
+    """The speed divides the pauses of the log.
+
+    They are kept from the start: a late message does not delay the next one.
+    """
     path = write(tmp_path, 'a.csv', 'sender,contents,timestamp\na,1,0\na,2,60\na,3,60\na,4,180\n')
     clock = Clock()
     ReplaySimulator(path, topic=topic, speed=60, clock=clock, sleep=clock.sleep).simulate(
@@ -92,7 +98,10 @@ def test_a_replay_keeps_the_logs_pace(topic: str, tmp_path: Path) -> None:
 def test_no_timestamp_is_in_the_future_and_the_last_is_now(
     topic: str, tmp_path: Path, speed: float
 ) -> None:
-    """Record times are as far apart as in the log and none is ahead; at the log's own pace or faster the last one is right."""
+    """Timestamps are as far apart as in the log, and none is in the future.
+
+    At the log's own pace or faster, the last one is the time of sending.
+    """
     path = write(tmp_path, 'a.txt', IRC)
     clock = Clock()
     clock.now = time.time() - 10 * DAY
@@ -121,7 +130,10 @@ def test_time_need_not_be_kept(topic: str, tmp_path: Path) -> None:
 def test_a_replay_starts_anew_each_time_and_stops_at_count(
     topic: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A count ends a replay early; the next simulate begins with the first message, and skipped with 0."""
+    """A count ends a replay early; the next simulate() begins with the first message.
+
+    So does ``skipped``, with 0.
+    """
     replay = ReplaySimulator(write(tmp_path, 'a.txt', IRC), speed=FAST, topic=topic)
     assert (replay.simulate(count=2), capsys.readouterr().out) == (
         2,
@@ -134,7 +146,10 @@ def test_a_replay_starts_anew_each_time_and_stops_at_count(
 
 
 def test_a_replay_can_be_overridden(topic: str, tmp_path: Path) -> None:
-    """get_message and get_sender of a child of ReplaySimulator are honoured, and find the log's own through super()."""
+    """A child of ReplaySimulator may override get_message and get_sender.
+
+    ``super()`` gives the log's own.
+    """
 
     class Shout(ReplaySimulator):
         def get_message(self) -> str:
@@ -157,7 +172,10 @@ def test_an_empty_log_is_no_error(topic: str, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_replayed_is_said_at_once(tmp_path: Path) -> None:
-    """A wrong path, format or speed, a CSV without header and a log without a message are errors that name the value and a way out."""
+    """What cannot be replayed is an error that names the value and a way out.
+
+    That is a wrong path, format or speed, a CSV without header, and a log without a message.
+    """
     irc = write(tmp_path, 'a.txt', IRC)
     wrong: list[tuple[dict[str, Any], str]] = [
         ({'path': tmp_path / 'none.txt'}, r'none\.txt.*is not a file\. Give the path'),
@@ -187,7 +205,10 @@ def test_what_cannot_be_replayed_is_said_at_once(tmp_path: Path) -> None:
     reason=f'no folder {CHATLOGS}: set CHATLOGS to one that holds the two ubuntu-irc-*.txt logs',
 )
 def test_two_real_days_are_replayed_whole(topic: str) -> None:
-    """Two real days of a busy channel, 3,559 messages: every one is in the topic, as a few independent lines find it in the files."""
+    """Every message of two real days of a busy channel, 3,559 in all, is on the topic.
+
+    A few independent lines of code find them in the files.
+    """
     paths = sorted(CHATLOGS.glob('ubuntu-irc-*.txt'))
     assert len(paths) == 2
     expected, others = [], 0

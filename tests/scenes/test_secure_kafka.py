@@ -1,4 +1,7 @@
-"""Every way in, on real listeners: send, read, group and alert service, with good and with bad credentials."""
+"""Every kind of listener: send, read, group and alert service.
+
+With good credentials, and with bad ones.
+"""
 
 import contextlib
 import secrets
@@ -29,28 +32,27 @@ from errors import AccessError, UnreachableError
 pytestmark = pytest.mark.broker
 
 ROOT = Path(__file__).parents[2]
-DOORS = ['plain', 'scram256', 'scram512', 'sasl-plaintext', 'tls', 'mtls', 'heroku']
+LISTENERS = ['plain', 'scram256', 'scram512', 'sasl-plaintext', 'tls', 'mtls', 'heroku']
 WORDS = {'sender': 'red', 'contents': 'hello'}
 Enter = Callable[..., None]
 
 
 @pytest.fixture(scope='module')
 def secure() -> Iterator[Broker]:
-    """A broker with every kind of door."""
+    """A broker with every kind of listener."""
     with Broker(secure=True) as broker:
         yield broker
 
 
 @pytest.fixture
 def enter(secure: Broker, monkeypatch: pytest.MonkeyPatch) -> Enter:
-    """Sets what a user says at a door, some of it changed: KAFKA_ in front of each name, '' for nothing."""
+    """Sets a user's variables for a listener; changes have no KAFKA_ in front, '' is nothing."""
 
-    def use(door: str, user: str = 'teacher', **changed: str) -> None:
-        for name, value in (
-            secure.env(door, user) | {f'KAFKA_{name}': value for name, value in changed.items()}
-        ).items():
+    def use(listener: str, user: str = 'teacher', **changed: str) -> None:
+        changes = {f'KAFKA_{name}': value for name, value in changed.items()}
+        for name, value in (secure.env(listener, user) | changes).items():
             monkeypatch.setenv(name, value)
-        if door == 'heroku':
+        if listener == 'heroku':
             monkeypatch.setenv('KAFKA_PREFIX', 'river-1.')
 
     return use
@@ -70,13 +72,15 @@ class Echo(AlertService):
         self.emit_alert(message)
 
 
-@pytest.mark.parametrize('door', DOORS)
-def test_all_of_the_walkthrough_works_at_every_door(door: str, enter: Enter, topic: str) -> None:
-    """With the right credentials a learner sends, reads alone, reads in a group, and runs a durable alert service."""
-    enter(door)
+@pytest.mark.parametrize('listener', LISTENERS)
+def test_all_of_the_walkthrough_works_at_every_listener(
+    listener: str, enter: Enter, topic: str
+) -> None:
+    """With the right credentials a learner sends, reads alone or in a group, runs a service."""
+    enter(listener)
     alone = consumer.get_consumer(topic, timeout=10)
     record = producer.send_msg(topic, WORDS, block=True).get()
-    assert record.topic == ('river-1.' if door == 'heroku' else '') + topic
+    assert record.topic == ('river-1.' if listener == 'heroku' else '') + topic
     assert next(iter(alone)).value == WORDS
     alone.close()
     group = consumer.get_consumer(topic, group_id=topic, offset='earliest', timeout=10)
@@ -132,19 +136,19 @@ def attempts(topic: str) -> dict[str, Callable[[], object]]:
 def test_bad_credentials_end_in_the_stage_that_refused_them(
     case: str, enter: Enter, topic: str
 ) -> None:
-    """With bad credentials, sending, reading, a group and an alert service all end in an UnreachableError that names the stage."""
-    door, changed, stage = BAD[case]
-    enter(door, **changed)
+    """Sending, reading, a group and an alert service all end in an error that names the stage."""
+    listener, changed, stage = BAD[case]
+    enter(listener, **changed)
     for attempt in attempts(topic).values():
         with pytest.raises(UnreachableError) as caught:
             attempt()
         assert caught.value.stage == stage
 
 
-@pytest.mark.parametrize('door', ['plain', 'scram512', 'mtls', 'heroku'])
-def test_a_user_without_rights_is_told_so(door: str, enter: Enter, topic: str) -> None:
-    """Whoever gets in but has no right to the topic gets an AccessError that names it, whatever he tries."""
-    enter(door, 'visitor')
+@pytest.mark.parametrize('listener', ['plain', 'scram512', 'mtls', 'heroku'])
+def test_a_user_who_is_not_authorized_is_told_so(listener: str, enter: Enter, topic: str) -> None:
+    """A user without ACLs gets an AccessError that names the topic, whatever they try."""
+    enter(listener, 'visitor')
     for attempt in attempts(topic).values():
         with pytest.raises(AccessError, match=topic):
             attempt()
@@ -153,7 +157,7 @@ def test_a_user_without_rights_is_told_so(door: str, enter: Enter, topic: str) -
 def test_a_durable_service_that_may_read_but_not_write_ends(
     secure: Broker, enter: Enter, topic: str
 ) -> None:
-    """A right that is missing is not waited for: the error says which to ask for, and nothing is committed."""
+    """A missing authorization ends it: the error says what to ask for, and nothing is committed."""
     enter('plain')
     producer.send_msg(topic, WORDS, block=True)
     producer.close()
@@ -178,14 +182,17 @@ def test_a_durable_service_that_may_read_but_not_write_ends(
 
 
 @pytest.mark.parametrize(
-    ('door', 'user', 'status', 'last'),
+    ('listener', 'user', 'status', 'last'),
     [('scram512', 'teacher', 0, 'OK'), ('mtls', 'visitor', 1, 'topic       FAILED')],
 )
-def test_settings_at_the_command_line_walk_all_the_way_in(
-    door: str, user: str, status: int, last: str, enter: Enter, topic: str, secure: Broker
+def test_settings_at_the_command_line_try_every_stage(
+    listener: str, user: str, status: int, last: str, enter: Enter, topic: str, secure: Broker
 ) -> None:
-    """`python -m settings` shows each stage that was passed, and ends with OK or with the stage that failed; no secret is in it."""
-    enter(door, user)
+    """`python -m settings` shows each stage that was passed.
+
+    It ends with OK or with the stage that failed; no secret is in it.
+    """
+    enter(listener, user)
     done = subprocess.run(
         [sys.executable, '-m', 'settings', '--topic', topic],
         capture_output=True,
@@ -199,8 +206,8 @@ def test_settings_at_the_command_line_walk_all_the_way_in(
         stage for stage in ('name', 'connection', 'tls', 'login', 'metadata') if stage not in stages
     ] == []
     assert 'TLSv1.3, certificate trusted' in done.stdout
-    assert secure.passes is not None
-    assert secure.passes.passwords[user] not in done.stdout
+    assert secure.credentials is not None
+    assert secure.credentials.passwords[user] not in done.stdout
     assert 'KAFKA_SSL_CAFILE, environment' in done.stdout
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the embedded broker share: talking to it, and waiting for something to become so."""
+"""What the tests of the embedded broker share: talking to it, and waiting until something is so."""
 
 import os
 import tempfile

@@ -1,4 +1,7 @@
-"""What there is to be mistaken about: brokers and servers, each started at its first use. Used by test_mistakes.py."""
+"""What there is to be mistaken about: brokers and servers, each started at its first use.
+
+Used by test_mistakes.py.
+"""
 
 import functools
 import socket
@@ -17,7 +20,7 @@ from kafka.admin import (
 )
 
 from broker import Broker
-from connection.credentials import Options
+from connection.redaction import Options
 
 Settings = dict[str, str]
 
@@ -27,13 +30,15 @@ class Rig:
 
     def __init__(self, stack: ExitStack) -> None:
         self.stack = stack
-        self.repairs: list[
-            Callable[[], None]
-        ] = []  # what puts right again what a mistake has broken
+        # What puts right again what a mistake has broken.
+        self.repairs: list[Callable[[], None]] = []
 
     @functools.cached_property
     def secure(self) -> Broker:
-        """A broker with every kind of door, and a topic that its visitor may read, but with no group."""
+        """A broker with every kind of listener.
+
+        Its visitor may read one topic, but with no group.
+        """
         broker = self.stack.enter_context(Broker(secure=True))
         options = Options(
             {name.removeprefix('KAFKA_').lower(): value for name, value in broker.env().items()}
@@ -60,7 +65,7 @@ class Rig:
 
     @functools.cached_property
     def elsewhere(self) -> Broker:
-        """A broker that says it is to be reached under a name that only its own network knows."""
+        """A broker that advertises a name which only its own network knows."""
         return self.stack.enter_context(
             Broker(properties={'advertised.listeners': 'PLAINTEXT://kafka.invalid:29092'})
         )
@@ -71,7 +76,7 @@ class Rig:
         return trustme.CA()
 
     def server(self, answer: bytes | None) -> Settings:
-        """Something that listens, answers the same to everything (None: nothing), and is no Kafka."""
+        """Something that is not Kafka, and gives everybody the same answer (None: none)."""
         listener = self.stack.enter_context(socket.create_server(('127.0.0.1', 0)))
 
         def serve() -> None:
@@ -91,9 +96,8 @@ class Rig:
 
 def at(port: int, host: str = '127.0.0.1', **more: str) -> Settings:
     """The settings for an address, KAFKA_ in front of each name."""
-    return {'KAFKA_BOOTSTRAP_SERVERS': f'{host}:{port}'} | {
-        f'KAFKA_{name}': value for name, value in more.items()
-    }
+    variables = {f'KAFKA_{name}': value for name, value in more.items()}
+    return {'KAFKA_BOOTSTRAP_SERVERS': f'{host}:{port}', **variables}
 
 
 def free_port() -> int:

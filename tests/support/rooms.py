@@ -1,4 +1,4 @@
-"""What the room in a real browser shares: a Kafka, a room as a process of its own, visitors. Used by test_room*.py."""
+"""What the tests of the room share: a Kafka, a room in a process of its own, and browsers."""
 
 import contextlib
 import http.client
@@ -22,6 +22,7 @@ from tests.support.testkafka import clean
 
 TALK, ALERTS = 'human-messages', 'alerts'
 PICTURES = os.environ.get('ROOM_PICTURES')
+CHROMIUM = ('chromium', 'chromium-browser', 'google-chrome', 'chrome')
 FLAGS = (
     'headless',
     'no-sandbox',
@@ -30,18 +31,16 @@ FLAGS = (
     'no-first-run',
     'disable-background-networking',
     'disable-sync',
+    'disable-component-update',
+    'disable-dev-shm-usage',
+    'hide-scrollbars',
 )
-MORE_FLAGS = ('disable-component-update', 'disable-dev-shm-usage', 'hide-scrollbars')
 
 
 def needs_chromium() -> tuple[str, str]:
-    """Where Chromium and its driver are; without them the test is skipped, and fails in CI."""
-    browser = next(
-        filter(
-            None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome', 'chrome'))
-        ),
-        None,
-    )
+    """Where Chromium and its driver are; without them the test is skipped, or fails in CI."""
+    found = [shutil.which(name) for name in CHROMIUM]
+    browser = next(filter(None, found), None)
     driver = shutil.which('chromedriver')
     if browser and driver:
         return browser, driver
@@ -60,16 +59,12 @@ class Browser:
         browser, driver = needs_chromium()
         options = webdriver.ChromeOptions()
         options.binary_location = browser
-        for flag in (
-            *FLAGS,
-            *MORE_FLAGS,
-            f'user-data-dir={folder}',
-            f'window-size={width},{height}',
-        ):
+        own = (f'user-data-dir={folder}', f'window-size={width},{height}')
+        for flag in (*FLAGS, *own):
             options.add_argument(f'--{flag}')
-        service = webdriver.ChromeService(
-            driver, env=os.environ | {'XDG_CONFIG_HOME': str(folder)}
-        )  # crash reports go there
+        # Crash reports go to the configuration's folder.
+        environment = os.environ | {'XDG_CONFIG_HOME': str(folder)}
+        service = webdriver.ChromeService(driver, env=environment)
         self.driver = webdriver.Chrome(options=options, service=service)
 
     def open(self, address: str) -> None:
@@ -93,11 +88,9 @@ class Browser:
     def click(self, selector: str, index: int = 0) -> None:
         self.js('document.querySelectorAll(arguments[0])[arguments[1]].click()', selector, index)
 
-    def turn_to(self, panel: str) -> None:
-        self.js(
-            '[...document.querySelectorAll(".q-tab")].find(e => e.textContent.includes(arguments[0])).click()',
-            panel,
-        )
+    def open_tab(self, title: str) -> None:
+        tabs = '[...document.querySelectorAll(".q-tab")]'
+        self.js(f'{tabs}.find(tab => tab.textContent.includes(arguments[0])).click()', title)
 
     def say(self, text: str) -> None:
         from selenium.webdriver.common.by import By
@@ -150,7 +143,7 @@ def address(kafka_here: Broker) -> Iterator[str]:
 
 @pytest.fixture
 def open_room() -> Iterator[Callable[..., tuple[int, 'subprocess.Popen[str]']]]:
-    """Opens rooms whose Kafka is not there: ``open_room('--host', '0.0.0.0')`` gives the port and the process."""
+    """Opens rooms that have no Kafka: ``open_room('--host', '0.0.0.0')`` gives port and process."""
     with contextlib.ExitStack() as stack:
 
         def start(
@@ -166,7 +159,10 @@ def open_room() -> Iterator[Callable[..., tuple[int, 'subprocess.Popen[str]']]]:
                 'KAFKA_BOOTSTRAP_SERVERS': f'127.0.0.1:{free_port()}',
                 'PYTHONIOENCODING': 'utf-8',
             }
-            code = f'import sys; from room import __main__, server; {before}; sys.exit(__main__.main())'
+            code = (
+                f'import sys; from room import __main__, server; {before}; '
+                'sys.exit(__main__.main())'
+            )
             process = subprocess.Popen(
                 [sys.executable, '-W', 'ignore', '-c', code, '--port', str(port), *options],
                 cwd=ROOT,
@@ -194,7 +190,7 @@ def connects(host: str, port: int) -> bool:
 def get(
     port: int, path: str, to: str = '127.0.0.1', source: str = '', **headers: str
 ) -> tuple[int, Message, str]:
-    """Ask as a program does, from an address of this machine: the status, the headers and the page."""
+    """Make a request, from any address of this machine: the status, the headers and the page."""
     line = http.client.HTTPConnection(
         to, port, timeout=10, source_address=(source, 0) if source else None
     )

@@ -1,0 +1,157 @@
+"""The console of a broker in the foreground: the commands that can be typed, and what is printed.
+
+Used in step 0 by ``python -m broker``, and in the README's "Break it". The one idea to take away:
+most of what there is to learn about a cluster, one learns by breaking it.
+"""
+
+import contextlib
+import queue
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from broker.monitor import ClusterMonitor, ObservedCluster
+from errors import BrokerError
+
+__all__ = ['DEFAULT_PORT', 'HELP', 'Cluster', 'execute', 'export_lines', 'run', 'welcome']
+
+DEFAULT_PORT = 9092
+POLL_INTERVAL = 0.2  # seconds between two looks at the brokers, while nothing is typed
+HELP = """\
+    kill 1       end broker 1 as a power cut would (kill -9); what was acknowledged is not lost
+    pause 1      freeze broker 1: its connections stay open and nothing answers
+    resume 1     let broker 1 go on
+    restart 1    end and start broker 1 again, on the same port and data
+    env plain visitor    the settings for a client, by listener and user of a secure broker
+    help         this list
+    quit         end all (Ctrl-C does the same)"""
+
+
+class Cluster(ObservedCluster, Protocol):
+    """What the commands need of a broker."""
+
+    def env(self, listener: str = '', user: str = 'teacher') -> dict[str, str]:
+        """The settings for a client."""
+
+    def kill(self, node: int) -> None:
+        """End a node at once."""
+
+    def pause(self, node: int) -> None:
+        """Freeze a node."""
+
+    def resume(self, node: int) -> None:
+        """Let a frozen node go on."""
+
+    def restart(self, node: int) -> None:
+        """End a node and start it again."""
+
+
+def export_lines(settings: Mapping[str, str]) -> str:
+    """Settings as lines for `.env` or a shell: ``    export KAFKA_SASL_MECHANISM='PLAIN'``."""
+    return ''.join(f"    export {name}='{value}'\n" for name, value in settings.items())
+
+
+def welcome(settings: Mapping[str, str], data: str, seconds: float) -> str:
+    """What to print when the broker is ready: where it is, and what to type next.
+
+    Args:
+        settings: what a client needs, as in ``Broker.env``.
+        data: the folder that keeps the messages.
+        seconds: how long the start took.
+    """
+    servers = settings['KAFKA_BOOTSTRAP_SERVERS'].replace('127.0.0.1', 'localhost')
+    next_step = 'In another terminal:\n\n'
+    if settings != {'KAFKA_BOOTSTRAP_SERVERS': f'127.0.0.1:{DEFAULT_PORT}'}:
+        next_step = (
+            'In another terminal (or put the export lines into .env):\n\n'
+            + export_lines(settings)
+            + '\n'
+        )
+    return (
+        f'Kafka is ready on {servers} after {seconds:.1f} s. Its messages are kept in {data}.\n'
+        'Type help for the commands that work here. Ctrl-C ends Kafka.\n'
+        f'{next_step}'
+        '    python\n'
+        '    >>> from producer import send_msg\n'
+        "    >>> promise = send_msg(topic='human-messages', key='red', value={'some': 'dict'})\n"
+    )
+
+
+def execute(cluster: Cluster, line: str) -> str:
+    """Execute a command and return what to print.
+
+    ``execute(kafka, 'kill 2')`` is ``'Broker 2 was killed.'``.
+
+    Args:
+        cluster: the brokers.
+        line: what was typed.
+    """
+    word, *arguments = line.split() or ['']
+    actions: dict[str, tuple[Callable[[int], None], str]] = {
+        'kill': (cluster.kill, 'was killed'),
+        'pause': (cluster.pause, 'is paused'),
+        'resume': (cluster.resume, 'was resumed'),
+        'restart': (cluster.restart, 'was restarted'),
+    }
+    if not word:
+        return ''
+    if word == 'help':
+        return HELP
+    try:
+        if word == 'env':
+            return export_lines(cluster.env(*arguments[:2])).rstrip()
+        if word in actions:
+            node = _parse_node(cluster, arguments)
+            if node is None:
+                return f'Say which broker: {word} {cluster.nodes[-1]}'
+            action, done = actions[word]
+            action(node)
+            return f'Broker {node} {done}.'
+    except BrokerError as error:
+        return str(error)
+    return f'{line.strip()!r} is not a command. The commands are:\n{HELP}'
+
+
+def _parse_node(cluster: Cluster, arguments: Sequence[str]) -> int | None:
+    """The broker that a command names; the only one, if there is one; None if that is not clear."""
+    if not arguments and len(cluster.nodes) == 1:
+        return cluster.nodes[0]
+    if len(arguments) == 1 and arguments[0].isdecimal():
+        return int(arguments[0])
+    return None
+
+
+def run(cluster: Cluster, show: Callable[[str], None] = print) -> None:
+    """Print what happens to the brokers and execute what is typed.
+
+    It ends with ``quit``, Ctrl-C, or the end of the only broker.
+
+    Args:
+        cluster: the brokers, already running.
+        show: prints a text.
+
+    Raises:
+        BrokerError: the only broker ended by itself.
+    """
+    typed: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_read_lines, args=(typed,), name='console', daemon=True).start()
+    monitor = ClusterMonitor(cluster)
+    while True:
+        with contextlib.suppress(queue.Empty):
+            line = typed.get(timeout=POLL_INTERVAL)
+            if line.strip() in {'quit', 'exit'}:
+                return
+            answer = execute(cluster, line)
+            if answer:
+                show(answer)
+            monitor.note_running()
+        for sentence in monitor.news():
+            show(sentence)
+
+
+def _read_lines(typed: 'queue.SimpleQueue[str]') -> None:
+    # There may be no standard input, or it may be the terminal of a program in the background.
+    with contextlib.suppress(OSError, ValueError):
+        for line in sys.stdin:
+            typed.put(line)

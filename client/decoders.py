@@ -1,0 +1,65 @@
+"""From a record's bytes to its key and value, without ever raising (used by ``consumer_loop.py``).
+
+A deserializer that raises makes kafka-python 3.0 spin for ever; so what cannot be decoded is
+represented by a ``Malformed``, which the loop reports and leaves out.
+
+The one idea to take away: on the reading side a bad record is data about a mistake, not an error.
+"""
+
+import logging
+from typing import Any
+
+from kafka.serializer import Deserializer
+
+from schemas import Malformed, decode, printable
+
+__all__ = ['Keys', 'Values', 'is_malformed', 'report']
+
+log = logging.getLogger(__name__)
+
+SHOWN = 60  # bytes of a record that are shown
+
+
+class Values(Deserializer):  # type: ignore[misc]
+    """Decodes values. What could not be decoded becomes a ``Malformed``."""
+
+    def __init__(self, schema: Any) -> None:
+        """Take a TypedDict, or None for any JSON."""
+        decode(b'null', schema)  # a schema that is none is told here, not at the first record
+        self.schema = schema
+        self.malformed = 0
+
+    def deserialize(self, topic: str, headers: Any, data: bytes | None) -> Any:
+        """The value, or a ``Malformed``; ``malformed`` counts those."""
+        value = decode(data, self.schema)
+        if value.__class__ is Malformed:
+            self.malformed += 1
+        return value
+
+
+class Keys(Deserializer):  # type: ignore[misc]
+    """Keys are text where they are UTF-8, and stay bytes where they are not."""
+
+    def deserialize(self, topic: str, headers: Any, data: bytes | None) -> Any:
+        """The key as text, if it is."""
+        try:
+            return None if data is None else data.decode()
+        except UnicodeDecodeError:
+            return data
+
+
+def is_malformed(record: Any) -> bool:
+    """Whether a record's value could not be decoded."""
+    return record.value.__class__ is Malformed
+
+
+def report(record: Any) -> None:
+    """Say which record is skipped, why, and how it begins."""
+    log.error(
+        'skipped %s, partition %d, offset %d: %s: %s',
+        record.topic,
+        record.partition,
+        record.offset,
+        printable(record.value.why),
+        record.value.data and record.value.data[:SHOWN],
+    )

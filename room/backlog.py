@@ -1,0 +1,83 @@
+"""Which of the new messages a page draws, decided without a browser and without Kafka.
+
+Used by `chat_view`.
+
+The one idea to take away: counting is cheap and drawing is dear, so count everything and draw a
+sample.
+"""
+
+import time
+from collections.abc import Callable
+
+from room.messages import Message
+
+__all__ = ['Backlog']
+
+MOST_AT_FIRST = 200  # messages drawn at once when a page is opened
+MOST_AT_ONCE = 12  # and later
+OVERLOAD = 60  # messages waiting above which a sample of them is drawn
+SAMPLE = 4  # messages of an overload that are drawn
+SAMPLING_SHOWN = 2.0  # seconds for which a page says that it draws a sample
+
+
+class Backlog:
+    """The messages that wait to be drawn.
+
+    Args:
+        clock: what tells the time, in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.left_out = 0  # messages that were not drawn, and will not be
+        self._waiting: list[Message] = []
+        self._sampled_at = float('-inf')
+
+    @property
+    def is_sampling(self) -> bool:
+        """Whether messages have been left out in the last two seconds."""
+        return self.clock() - self._sampled_at < SAMPLING_SHOWN
+
+    def add(self, messages: list[Message], count: int) -> None:
+        """Let new messages wait.
+
+        Args:
+            messages: the new ones, oldest first, as far as they are kept.
+            count: how many new ones there are altogether.
+        """
+        self._waiting += messages
+        self.left_out += count - len(messages)
+
+    def clear(self) -> None:
+        """Forget what waits."""
+        self._waiting.clear()
+
+    def keep_newest(self, most: int) -> None:
+        """Leave out all that waits apart from the newest, so that waiting costs no memory."""
+        self.left_out += len(self._waiting[:-most])
+        self._waiting = self._waiting[-most:]
+
+    def next_batch(self, first: bool) -> list[Message]:
+        """What is to be drawn now.
+
+        Args:
+            first: whether the page is still empty.
+
+        Returns:
+            The oldest messages that wait. If too many wait: a few, evenly picked, and the newest is
+            one of them; the others are left out.
+        """
+        if len(self._waiting) > (MOST_AT_FIRST if first else OVERLOAD):
+            return self._sample()
+        most = MOST_AT_FIRST if first else MOST_AT_ONCE
+        batch = self._waiting[:most]
+        del self._waiting[:most]
+        return batch
+
+    def _sample(self) -> list[Message]:
+        count = len(self._waiting)
+        batch = [self._waiting[count * part // SAMPLE - 1] for part in range(1, SAMPLE + 1)]
+        self.left_out += count - len(batch)
+        self._sampled_at = self.clock()
+        self._waiting.clear()
+        return batch

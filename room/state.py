@@ -1,0 +1,112 @@
+"""What all pages of the room share: what is read from Kafka, the processes, and the limits.
+
+`server` makes one and hands it to each page.
+
+The one idea to take away: a hundred browsers cost one reader, because they share what it has read.
+"""
+
+import random
+import time
+from typing import Any
+
+import kafka.errors
+
+from errors import ChatError
+from producer import send_msg
+from room.cluster import ClusterMonitor
+from room.feed import Feed
+from room.processes import teaching_processes
+from room.rate_limits import RateLimit
+from room.replay import Replay
+from schemas import HumanMessage, printable
+from simulators import ADJECTIVES, NOUNS
+
+__all__ = ['RoomState']
+
+MOST_REPLAYS = 3  # at a time
+SILENCE = 3.0  # seconds without an answer after which Kafka counts as gone
+SEND_TIMEOUT = 8.0  # seconds
+
+
+class RoomState:
+    """What all pages share.
+
+    Args:
+        topic: where people talk.
+        alert_topic: where services report.
+        link: the address for others; '' if only this machine may come in.
+    """
+
+    def __init__(
+        self, topic: str = 'human-messages', alert_topic: str = 'alerts', link: str = ''
+    ) -> None:
+        self.topic = topic
+        self.link = link
+        self.feed = Feed(topic, alert_topic)
+        self.cluster = ClusterMonitor(topic, alert_topic)
+        self.processes = teaching_processes(topic, alert_topic)
+        self.replays: list[Replay] = []
+        self.clients: set[Any] = set()  # NiceGUI's: one for each open page
+        self.inspect_limit = RateLimit(10, 10.0)
+        self._page_limit = RateLimit(5, 5.0)
+        self._address_limit = RateLimit(30, 10.0)
+
+    @property
+    def error(self) -> str:
+        """Why nothing comes from Kafka at the moment; '' if all is well."""
+        if time.monotonic() - self.cluster.seen > SILENCE:
+            return self.cluster.error or f'No answer for {SILENCE:g} s.'
+        return printable(self.feed.error)
+
+    @property
+    def browsers(self) -> int:
+        """How many browsers are connected."""
+        return sum(client.has_socket_connection for client in self.clients)
+
+    def new_name(self) -> str:
+        """A name for somebody who has none yet."""
+        return f'{random.choice(ADJECTIVES)}-{random.choice(NOUNS)}'
+
+    def may_send(self, client: Any) -> bool:
+        """Whether a page may send one more message now: its own limit, and that of its address."""
+        return self._page_limit.allow(client.id) and self._address_limit.allow(client.ip)
+
+    def send(self, sender: str, contents: str) -> str:
+        """Send a message and wait until it is acknowledged.
+
+        Returns:
+            Why it was not sent; '' if it was.
+        """
+        if self.error:
+            return 'Not sent: Kafka does not answer at the moment. Send it again when it does.'
+        message = {'sender': sender, 'contents': contents}
+        try:
+            send_msg(self.topic, message, block=True, timeout=SEND_TIMEOUT, schema=HumanMessage)
+        except (ChatError, kafka.errors.KafkaError) as error:
+            return printable(f'Not sent: {error}')
+        return ''
+
+    def start_replay(self) -> Replay | None:
+        """Start to read the topic again from its beginning; None while too many do.
+
+        One that was told to stop counts until it has ended.
+        """
+        self.replays = [replay for replay in self.replays if not replay.ended]
+        if len(self.replays) >= MOST_REPLAYS:
+            return None
+        replay = Replay(self.topic)
+        replay.start()
+        self.replays.append(replay)
+        return replay
+
+    def start(self) -> None:
+        """Begin to read from Kafka."""
+        self.feed.start()
+        self.cluster.start()
+
+    def stop(self) -> None:
+        """End the threads and the processes."""
+        for process in self.processes:
+            process.stop()
+        self.feed.stop()
+        self.cluster.stop()

@@ -1,0 +1,45 @@
+"""The commands that can be typed while a broker runs in the foreground."""
+
+import pytest
+
+from broker import console
+from tests.broker.fake_cluster import FakeCluster
+
+
+@pytest.mark.parametrize(
+    ('line', 'told', 'answer'),
+    [
+        ('kill 1', [('kill', 1)], 'Broker 1 was killed.'),
+        ('  pause   3\n', [('pause', 3)], 'Broker 3 is paused.'),
+        ('resume 3', [('resume', 3)], 'Broker 3 was resumed.'),
+        ('restart 1', [('restart', 1)], 'Broker 1 was restarted.'),
+        ('kill 2', [], 'Broker 2 does not run.'),
+        ('kill', [], 'Say which broker: kill 3'),
+        ('kill one', [], 'Say which broker: kill 3'),
+        ('kill 1 2', [], 'Say which broker: kill 3'),
+        ('help', [], console.HELP),
+        ('jump', [], "'jump' is not a command."),
+        (
+            'env plain visitor',
+            [],
+            "    export KAFKA_LISTENER='plain'\n    export KAFKA_USER='visitor'",
+        ),
+        ('\n', [], ''),
+    ],
+)
+def test_commands_are_executed_or_answered(
+    line: str, told: list[tuple[str, int]], answer: str
+) -> None:
+    """Each command does one thing to one broker; the answer to any other lists the commands."""
+    cluster = FakeCluster()
+    printed = console.execute(cluster, line)
+    assert cluster.told == told
+    assert printed.startswith(answer)
+    assert bool(printed) == bool(answer)
+
+
+def test_the_only_broker_need_not_be_named() -> None:
+    """Where there is one broker, a command without a number means that one."""
+    cluster = FakeCluster()
+    cluster.nodes = range(1, 2)
+    assert console.execute(cluster, 'kill') == 'Broker 1 was killed.'

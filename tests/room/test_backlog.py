@@ -1,0 +1,58 @@
+"""Which messages a page draws, with a made-up clock: no browser, no Kafka."""
+
+from room.backlog import MOST_AT_FIRST, MOST_AT_ONCE, OVERLOAD, SAMPLE, Backlog
+from room.messages import Message
+
+
+def _messages(count: int) -> list[Message]:
+    return [Message('t', 0, number, 0.0, 'red', str(number)) for number in range(count)]
+
+
+def _offsets(batch: list[Message]) -> list[int]:
+    return [message.offset for message in batch]
+
+
+def test_few_messages_are_all_drawn_in_order() -> None:
+    """Up to the overload nothing is left out: it is drawn in batches, oldest first."""
+    backlog = Backlog()
+    backlog.add(_messages(OVERLOAD), OVERLOAD)
+    drawn: list[int] = []
+    while batch := backlog.next_batch(first=False):
+        assert len(batch) <= MOST_AT_ONCE
+        drawn += _offsets(batch)
+    assert drawn == list(range(OVERLOAD))
+    assert (backlog.left_out, backlog.is_sampling) == (0, False)
+
+
+def test_of_an_overload_a_sample_is_drawn() -> None:
+    """Of too many messages a few are drawn, the newest among them; all others count as left out."""
+    now = 100.0
+    backlog = Backlog(lambda: now)
+    backlog.add(_messages(1000), 1500)  # 500 came that were no longer kept
+    batch = backlog.next_batch(first=False)
+    assert _offsets(batch) == [249, 499, 749, 999]
+    assert backlog.left_out == 1500 - SAMPLE
+    assert backlog.next_batch(first=False) == []
+    assert backlog.is_sampling
+    now = 102.0
+    assert not backlog.is_sampling
+
+
+def test_a_new_page_gets_the_recent_messages_at_once() -> None:
+    """The first batch has all recent messages, and more than those are sampled."""
+    backlog = Backlog()
+    backlog.add(_messages(MOST_AT_FIRST), MOST_AT_FIRST)
+    assert len(backlog.next_batch(first=True)) == MOST_AT_FIRST
+    backlog.add(_messages(MOST_AT_FIRST + 1), MOST_AT_FIRST + 1)
+    assert len(backlog.next_batch(first=True)) == SAMPLE
+
+
+def test_what_waits_for_a_replay_is_bounded() -> None:
+    """While a page draws something else, only the newest messages wait; the others are counted."""
+    backlog = Backlog()
+    for _ in range(3):
+        backlog.add(_messages(100), 100)
+        backlog.keep_newest(150)
+    assert backlog.left_out == 150
+    batch = backlog.next_batch(first=True)
+    assert _offsets(batch) == [*range(50, 100), *range(100)]

@@ -1,0 +1,86 @@
+"""Processes that the teacher starts: they end with the room."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from room.processes import PythonProcess
+from tests.support.brokers import ROOT, eventually, gone
+
+HOLD = """
+import sys
+from room.processes import PythonProcess
+run = 'import signal, time; print("running", flush=True); time.sleep(600)'
+ignore = run.replace('print', 'signal.signal(signal.SIGINT, signal.SIG_IGN); print')
+processes = [PythonProcess('one', run), PythonProcess('ignores Ctrl-C', ignore)]
+for process in processes:
+    process.start()
+while not all(process.last_line for process in processes):
+    pass
+print(*[process.pid for process in processes], flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize('how', [signal.SIGTERM, signal.SIGKILL])
+def test_what_the_room_started_ends_with_it(how: signal.Signals) -> None:
+    """When the room is killed, its processes end too: at once, or in 5 s if they ignore Ctrl-C."""
+    room = subprocess.Popen(
+        [sys.executable, '-c', HOLD],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert room.stdout
+        pids = [int(pid) for pid in room.stdout.readline().split()]
+        assert len(pids) == 2
+        assert not any(map(gone, pids))
+        room.send_signal(how)
+        room.wait(5)
+        eventually(lambda: gone(pids[0]), 3.0)
+        eventually(lambda: gone(pids[1]), 10.0)
+    finally:
+        room.kill()
+        room.communicate()
+
+
+def test_a_process_tells_why_it_ended() -> None:
+    """The last line that a process wrote is kept, made printable, and it can be started again."""
+    process = PythonProcess('short', r'print("\x1b[31mred"); raise SystemExit(1)')
+    for _ in range(2):
+        process.start()
+        eventually(lambda: process.pid is None and process.last_line)
+        assert process.last_line == r'\x1b[31mred'
+        process.stop()
+
+
+def test_two_who_start_a_process_at_once_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many press the button at once, one process runs, and none outlives the stop."""
+    started: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+
+    def slowly(*args: Any, **options: Any) -> 'subprocess.Popen[bytes]':
+        started.append(popen(*args, **options))
+        time.sleep(0.2)  # time for the others to come between
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, 'Popen', slowly)
+    process = PythonProcess('one', 'import time; time.sleep(600)')
+    threads = [threading.Thread(target=process.start) for _ in range(3)]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        process.stop()
+        assert [each.poll() is None for each in started] == [False]
+    finally:
+        for each in started:
+            each.kill()
