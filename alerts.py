@@ -1,23 +1,32 @@
 """Things that watch: services that read one topic and write to another (walkthrough steps 6 and 7).
 
-Without a group a service is a view that starts now. With ``group_id`` it is durable: it resumes where it stopped, several
-instances share the partitions, and each alert is written exactly once. Write your own by overriding ``process_message``.
+Without a group a service is a view that starts now. With ``group_id`` it is durable: it resumes
+where it stopped, several instances share the partitions, and each alert is written exactly once.
+Write your own by overriding ``process_message``.
 
-The one idea to take away: services do not call each other. They read what happened and add what they think of it.
+The one idea to take away: services do not call each other. They read what happened, and add what
+they think of it.
 """
 
-import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from client.interrupts import CtrlC
+from client.consumer_loop import ChatConsumer
 from errors import MessageError
-from processing import exactly_once
-from processing.windows import Throttle, WordFilter
+from processing.exactly_once import ExactlyOnceLoop
+from processing.replay import origin
+from processing.runnable import Runnable
+from processing.throttle import Throttle
+from processing.view import ViewLoop
+from processing.word_filter import WordFilter
 from schemas import Alert, HumanMessage, encode, printable
 
 __all__ = ['AlertService', 'OffensiveContentAlertService', 'ThrottlingAlertService']
+
+TRIGGERED_BY = 'triggered-by'  # the header that names the record an alert is about
+MAX_ALERT_BYTES = 100_000  # of an alert that is written whole
+SHORT_TEXT = 1000  # characters of each text in an alert that is not
 
 WORDS = (
     'arse',
@@ -37,25 +46,34 @@ WORDS = (
 )
 
 
-LONGEST, SHORT = (
-    100_000,
-    1000,
-)  # bytes of an alert that is whole; characters of each text of one that is cut
+class AlertService(Runnable):
+    """Reads messages and writes alerts. Override ``process_message``, and ``get_alert_message``.
 
-
-class AlertService:
-    """Reads messages and writes alerts. Override ``process_message``, and ``get_alert_message`` if you like.
-
-    A service that remembers gets a state for each partition from ``new_state()`` and finds it in ``self.state``; ``self.duration`` says how
-    many seconds of messages it depends on. After a restart or a rebalance, that much of the log is shown to it again, without alerting.
+    A service that remembers gets a state for each partition from ``new_state()`` and finds it in
+    ``self.state``; ``self.duration`` says how many seconds of messages it depends on. After a
+    restart or a rebalance, that much of the log is shown to it again, without alerting.
 
     Args:
-        monitor_topic: what to read: ``{'sender': str, 'contents': str}``. Other messages are reported and passed by.
-        alert_topic: where alerts go: ``{'alert_type': str, 'alert_message': str, 'triggered_by': {...}}``, keyed by the sender.
+        monitor_topic: what to read: ``{'sender': str, 'contents': str}``. Other messages are
+            reported and passed by.
+        alert_topic: where alerts go, keyed by the sender:
+            ``{'alert_type': str, 'alert_message': str, 'triggered_by': {...}}``.
         group_id: makes the service durable.
-        offset: where to begin, as for ``get_consumer``; a group that has committed goes on where it was.
+        offset: where to begin, as for ``get_consumer``; a group that has committed goes on where it
+            was.
         dead_letter_topic: where messages that cannot be read are forwarded to.
-        clock: the time in seconds since 1970.
+        clock: tells seconds since 1970.
+
+    Attributes:
+        monitor_topic: as given, and so are ``alert_topic``, ``group_id``, ``offset`` and
+            ``dead_letter_topic``.
+        alert_type: what kind of alert it writes. For a child to set.
+        duration: the seconds of messages that ``state`` depends on. For a child to set.
+        state: in ``process_message``, what is remembered of the message's partition.
+        now: in ``process_message``, the time of the message in seconds. It never goes back within a
+            partition, whatever the senders' clocks say.
+
+    All other attributes begin with an underscore: the names without one are yours.
 
     >>> class ShoutingAlertService(AlertService):
     ...     alert_type = 'shouting'
@@ -77,118 +95,166 @@ class AlertService:
         dead_letter_topic: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        super().__init__()
         if monitor_topic == alert_topic:
             raise MessageError(
-                f'{monitor_topic!r} is monitored and alerted to: the service would answer itself. Name two topics.'
+                f'{monitor_topic!r} is monitored and alerted to: the service would answer itself. '
+                'Name two topics.'
             )
         self.monitor_topic = monitor_topic
         self.alert_topic = alert_topic
         self.group_id = group_id
         self.offset = offset
         self.dead_letter_topic = dead_letter_topic
-        self.clock = clock
         self.state: Any = None
         self.now = 0.0
-        self._stopped = threading.Event()
-        self._loop: exactly_once.View | None = None
+        self._clock = clock
+        self._loop: ViewLoop | ExactlyOnceLoop | None = None
         self._print = True
 
+    # For a child to override
+
     def new_state(self) -> Any:
-        """What the service remembers of one partition, when it begins. Only ``process_message`` may change it."""
+        """What the service remembers of one partition, when it begins.
+
+        Only ``process_message`` may change it.
+        """
         return None
 
     def process_message(self, message: Any) -> None:
         """Look at one message, and call ``emit_alert(message)`` if it deserves that.
 
         Args:
-            message: the record: ``message.value['sender']``, ``message.value['contents']``; ``self.now`` is its time in seconds, which
-                never goes back within a partition, whatever the sender's clock says.
+            message: the record: ``message.value['sender']``, ``message.value['contents']``. Its
+                time is ``self.now``.
         """
         raise NotImplementedError(
-            f'{type(self).__name__} needs a process_message(self, message) that calls self.emit_alert(message).'
+            f'{type(self).__name__} needs a process_message(self, message) that calls '
+            'self.emit_alert(message).'
         )
 
     def get_alert_message(self, message: Any) -> str:
         """The alert in words."""
         return f'{message.value["sender"]} triggered {self.alert_type}'
 
-    def emit_alert(self, message: Any) -> None:
-        """Write an alert about a message. Its header ``triggered-by`` says ``topic/partition/offset``.
+    # For a child to call
 
-        An alert of more than 100 kB might not fit into its topic: then its texts are cut to their first 1,000 characters.
+    def emit_alert(self, message: Any) -> None:
+        """Write an alert about a message. Its header ``triggered-by``: ``topic/partition/offset``.
+
+        An alert of more than 100 kB might not fit into its topic: then its texts are cut to their
+        first 1,000 characters.
+
+        Raises:
+            MessageError: the service does not run.
         """
+        if self._loop is None:
+            raise MessageError(
+                'emit_alert() works while monitor() runs. '
+                'Call it from process_message(self, message).'
+            )
         alert = Alert(
             alert_type=self.alert_type,
             alert_message=self.get_alert_message(message),
             triggered_by=message.value,
         )
-        if len(encode(alert)) > LONGEST:
-            by = HumanMessage(
-                sender=message.value['sender'][:SHORT], contents=message.value['contents'][:SHORT]
-            )
-            alert = Alert(
-                alert_type=self.alert_type,
-                alert_message=alert['alert_message'][:SHORT],
-                triggered_by=by,
-            )
-        headers = [
-            ('triggered-by', f'{message.topic}/{message.partition}/{message.offset}'.encode())
-        ]
-        if self._loop is None:
-            raise MessageError(
-                'emit_alert() works while monitor() runs. Call it from process_message(self, message).'
-            )
+        if len(encode(alert)) > MAX_ALERT_BYTES:
+            alert = _shortened(alert)
+        headers = [(TRIGGERED_BY, origin(message).encode())]
         self._loop.emit(alert, alert['triggered_by']['sender'], headers)
 
-    def tell(self, alert: Alert) -> None:
-        """Print an alert that has been written."""
-        if self._print:
-            print(f'ALERT {alert["alert_type"]}: {printable(alert["alert_message"])}', flush=True)
+    # Running: see Runnable for run(), stop() and `with service:`
 
     def monitor(self, print_msgs: bool = True) -> None:
-        """Watch until Ctrl-C or ``stop()``.
+        """Watch until Ctrl-C or ``stop()``: ``run()`` without an end, as the walkthrough calls it.
 
         Args:
             print_msgs: print that it watches, and each alert.
 
         Raises:
-            UnreachableError: no Kafka there. AccessError: no right to a topic or group.
+            UnreachableError: no Kafka there.
+            AccessError: not authorized to use a topic or a group.
         """
         self._print = print_msgs
-        with CtrlC() as ctrl_c:
-            try:
-                self._loop = (
-                    exactly_once.View(self) if self.group_id is None else exactly_once.Group(self)
-                )
-                if print_msgs:
-                    print(
-                        f'{type(self).__name__} watches {self.monitor_topic!r} until Ctrl-C.',
-                        flush=True,
-                    )
-                while not self._stopped.is_set():
-                    with ctrl_c.held():
-                        self._loop.step()
-            finally:
-                self._stopped.clear()
-                if self._loop is not None:
-                    self._loop.close()
-                    self._loop = None
+        try:
+            self.run()
+        finally:
+            self._print = True
 
-    def stop(self) -> None:
-        """End ``monitor()`` from another thread; it returns within a second."""
-        self._stopped.set()
+    def open(self) -> ChatConsumer:
+        """Fix where to start, now: what is sent after this call is seen by ``run`` or ``monitor``.
+
+        ``with service:`` opens and closes.
+
+        Returns:
+            The consumer behind the service.
+        """
+        if self._loop is None:
+            loop = ViewLoop if self.group_id is None else ExactlyOnceLoop
+            self._loop = loop(self, clock=self._clock, on_alert=self._show_alert)
+        return self._loop.consumer
+
+    def close(self) -> None:
+        """Commit what was looked at, leave the group, and close the connections."""
+        self._stopping.clear()
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.close()
+
+    def _is_open(self) -> bool:
+        return self._loop is not None
+
+    def _step(self, most: int) -> int:
+        self.open()
+        assert self._loop is not None
+        return self._loop.step(most)
+
+    def _has_partitions(self) -> bool:
+        return self._loop is not None and self._loop.has_partitions
+
+    def _is_replaying(self) -> bool:
+        return self._loop is not None and self._loop.is_replaying
+
+    def _announce(self, is_endless: bool) -> None:
+        if is_endless and self._print:
+            print(f'{type(self).__name__} watches {self.monitor_topic!r} until Ctrl-C.', flush=True)
+
+    def _show_alert(self, alert: Alert) -> None:
+        """Print an alert that has been written."""
+        if self._print:
+            text = printable(alert['alert_message'])
+            print(f'ALERT {alert["alert_type"]}: {text}', flush=True)
+
+
+def _shortened(alert: Alert) -> Alert:
+    message = alert['triggered_by']
+    return Alert(
+        alert_type=alert['alert_type'],
+        alert_message=alert['alert_message'][:SHORT_TEXT],
+        triggered_by=HumanMessage(
+            sender=message['sender'][:SHORT_TEXT], contents=message['contents'][:SHORT_TEXT]
+        ),
+    )
 
 
 class ThrottlingAlertService(AlertService):
-    """Alerts on every message by which a sender has more than ``limit`` within ``duration`` seconds, on one partition.
+    """Alerts on every message by which a sender has more than ``limit`` in ``duration`` seconds.
+
+    Each partition is counted for itself; a sender's messages are on one, if they are keyed by
+    sender.
 
     Args:
-        monitor_topic: as for `AlertService`, and so are ``alert_topic``, ``group_id``, ``offset`` and the rest.
+        monitor_topic: as for `AlertService`, and so are ``alert_topic``, ``group_id``, ``offset``
+            and the rest.
         limit: messages that are allowed within the window.
         duration: the window in seconds of record time.
-        repeat_interval: seconds of quiet about a sender after an alert; 0 alerts on every message over the limit.
+        repeat_interval: seconds of quiet about a sender after an alert; 0 alerts on every message
+            over the limit.
 
-    >>> service = ThrottlingAlertService(monitor_topic='human-messages', alert_topic='alerts', limit=10)
+    Attributes:
+        limit: as given, and so are ``duration`` and ``repeat_interval``.
+
+    >>> service = ThrottlingAlertService('human-messages', 'alerts', limit=10)
     """
 
     alert_type = 'throttled'
@@ -208,7 +274,8 @@ class ThrottlingAlertService(AlertService):
         super().__init__(monitor_topic, alert_topic, group_id, offset, **rest)
         if not (isinstance(limit, int) and limit >= 0 and duration > 0 and repeat_interval >= 0):
             raise MessageError(
-                f'{limit=}, {duration=}, {repeat_interval=}: a limit is a whole number, 0 or more; a duration is more than 0 seconds.'
+                f'{limit=}, {duration=}, {repeat_interval=}: limit must be an int, 0 or more; '
+                'duration must be more than 0 seconds, repeat_interval 0 or more.'
             )
         self.limit = limit
         self.duration = duration
@@ -225,17 +292,20 @@ class ThrottlingAlertService(AlertService):
 
     def get_alert_message(self, message: Any) -> str:
         """Who sent how much."""
-        return f'{message.value["sender"]} sent more than {self.limit} messages within {self.duration:g} seconds'
+        sender = message.value['sender']
+        return f'{sender} sent more than {self.limit} messages within {self.duration:g} seconds'
 
 
 class OffensiveContentAlertService(AlertService):
     """Alerts on messages with offensive words; the alert's own message masks them.
 
     Args:
-        monitor_topic: as for `AlertService`, and so are ``alert_topic``, ``group_id``, ``offset`` and the rest.
-        words: what is offensive here. Case, accents and common disguises (``D4mn``, ``d.a.m.n``) are seen through.
+        monitor_topic: as for `AlertService`, and so are ``alert_topic``, ``group_id``, ``offset``
+            and the rest.
+        words: what is offensive here. Case, accents and common disguises (``D4mn``, ``d.a.m.n``)
+            are seen through.
 
-    >>> service = OffensiveContentAlertService(monitor_topic='human-messages', alert_topic='alerts', words=['damn'])
+    >>> service = OffensiveContentAlertService('human-messages', 'alerts', words=['damn'])
     """
 
     alert_type = 'offensive_content'
@@ -260,4 +330,5 @@ class OffensiveContentAlertService(AlertService):
 
     def get_alert_message(self, message: Any) -> str:
         """Who said it, masked."""
-        return f'{message.value["sender"]} used offensive words: {self._filter.mask(message.value["contents"])}'
+        text = self._filter.mask(message.value['contents'])
+        return f'{message.value["sender"]} used offensive words: {text}'

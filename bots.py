@@ -8,8 +8,9 @@ A bot of your own decides in ``answer``, without Kafka::
 
     Dice(topic='human-messages', sender='dice').run()
 
-The one idea to take away: a program that reads the topic it writes to hears itself. Each bot signs with a header
-``bot``, and no bot listens to what is signed, so two of them in one room stay quiet towards each other.
+The one idea to take away: a program that reads the topic it writes to hears itself. Each bot
+signs with a header ``bot``, and no bot listens to what is signed, so two of them in one room stay
+quiet towards each other.
 """
 
 from random import Random
@@ -35,10 +36,13 @@ def is_from_bot(record: Any) -> bool:
 
 
 class AnswerBot(Service):
-    """Answers people. Override ``answer``, or give ``answers``. Teaches: consume and produce, without an endless echo.
+    """Answers people. Override ``answer``, or give ``answers``.
 
-    With ``group_id`` it is durable, at least once and idempotent: each answer names the message that it answers in a header, so that
-    after a crash the bot sees in the log itself which answers were given.
+    Teaches: consume and produce, without an endless echo.
+
+    With ``group_id`` it is durable, at least once and idempotent: each answer names the message
+    that it answers in a header, so that after a crash the bot sees in the log itself which
+    answers were given.
 
     Args:
         topic: the room.
@@ -47,7 +51,11 @@ class AnswerBot(Service):
         group_id: see ``Service``.
         offset: see ``Service``.
 
-    >>> AnswerBot(topic='human-messages', answers={'!ping': 'pong'}).answer({'sender': 'red', 'contents': '!ping'})
+    Attributes:
+        sender: as given; and all of ``Service``.
+
+    >>> bot = AnswerBot(topic='human-messages', answers={'!ping': 'pong'})
+    >>> bot.answer({'sender': 'red', 'contents': '!ping'})
     'pong'
     """
 
@@ -60,14 +68,19 @@ class AnswerBot(Service):
         offset: Any = 'latest',
     ) -> None:
         super().__init__(topic, group_id, offset)
-        self.answers, self.sender = answers or {}, sender
-        self._answered: set[str] = set()
+        self.sender = sender
+        self._answers = answers or {}
+        self._answered: set[str] = set()  # the origins of the messages that have their answer
 
     def answer(self, message: HumanMessage) -> str | None:
-        """What to say to a message ``{'sender': ..., 'contents': ...}``; None keeps quiet. No Kafka here, so it is easily tested."""
-        return self.answers.get(message['contents'].strip().lower())
+        """What to say to a message; None keeps quiet. No Kafka here, so it is easily tested.
 
-    def start_at(self, places: set[TopicPartition]) -> dict[TopicPartition, int]:
+        Args:
+            message: ``{'sender': 'red', 'contents': '!ping'}``.
+        """
+        return self._answers.get(message['contents'].strip().lower())
+
+    def start_at(self, partitions: set[TopicPartition]) -> dict[TopicPartition, int]:
         """Before the first message: which answers were given already?"""
         if self.group_id is not None:
             self._answered |= causes(self.topic)
@@ -75,35 +88,41 @@ class AnswerBot(Service):
 
     def on_message(self, record: Any) -> None:
         """Answer a person's message once."""
-        if (
-            is_from_bot(record)
-            or record.value['sender'] == self.sender
-            or origin(record) in self._answered
-        ):
+        if is_from_bot(record) or record.value['sender'] == self.sender:
+            return
+        if origin(record) in self._answered:
             return
         contents = self.answer(record.value)
-        if contents is not None:
-            value = {'sender': self.sender, 'contents': contents}
-            self.send(
-                self.topic,
-                value,
-                because=record,
-                schema=HumanMessage,
-                headers=[(SIGNATURE, self.sender.encode())],
-            )
+        if contents is None:
+            return
+        self.send(
+            self.topic,
+            {'sender': self.sender, 'contents': contents},
+            because=record,
+            schema=HumanMessage,
+            headers=[(SIGNATURE, self.sender.encode())],
+        )
 
 
 class RoomTalker(AnswerBot):
-    """Talks like the room: says a made-up sentence after ``every`` messages of people. Teaches: the log is the training data.
+    """Talks like the room: says a made-up sentence after ``every`` messages of people.
 
-    It learns by replaying the topic from its beginning at each start (a Markov chain: which word follows which two) and goes
-    on learning as people talk. With ``group_id`` the group remembers what it reacted to; what it knows needs no memory but the log.
+    Teaches: the log is the training data.
+
+    It learns by replaying the topic from its beginning at each start (a Markov chain: which word
+    follows which two) and goes on learning as people talk. With ``group_id`` the group remembers
+    what it reacted to; what it knows needs no memory but the log.
 
     Args:
         topic: the room.
         every: it speaks after so many messages of people.
+        sender: the bot's name in the room.
         seed: the same seed and the same log give the same words.
         options: the other arguments of ``AnswerBot``.
+
+    Attributes:
+        random: its own source of chance.
+        learned: from how many messages it has learned; and all of ``AnswerBot``.
 
     >>> talker = RoomTalker(topic='human-messages', seed=1)
     >>> talker.learn('the cat sat')
@@ -122,11 +141,12 @@ class RoomTalker(AnswerBot):
         super().__init__(topic, sender=sender, **options)
         if every < 1:
             raise MessageError(f'{every=}: it speaks after so many messages, 1 or more.')
-        self.every, self.random = every, Random(seed)
+        self.random = Random(seed)
         self.learned = 0
-        self._heard = 0
-        self._known: dict[int, int] = {}
-        self._follows: dict[tuple[str, ...], dict[str, int]] = {}
+        self._every = every
+        self._heard = 0  # messages of people since the start
+        self._known: dict[int, int] = {}  # by partition: the offset up to which it has learned
+        self._follows: dict[tuple[str, ...], dict[str, int]] = {}  # how often what follows what
 
     def learn(self, text: str) -> None:
         """Learn from one message."""
@@ -138,19 +158,22 @@ class RoomTalker(AnswerBot):
 
     def sentence(self) -> str:
         """Something that the room might say; empty if nothing was learned yet."""
-        return ' '.join(_Chain(self._follows, self.random).gen()) if self._follows else ''
+        if not self._follows:
+            return ''
+        return ' '.join(_Chain(self._follows, self.random).gen())
 
-    def start_at(self, places: set[TopicPartition]) -> dict[TopicPartition, int]:
+    def start_at(self, partitions: set[TopicPartition]) -> dict[TopicPartition, int]:
         """Before the first message: learn all that was said so far, on all partitions."""
         for record in read_back(self.topic, schema=self.schema):
             self._learn_once(record)
-        return super().start_at(places)
+        return super().start_at(partitions)
 
     def _learn_once(self, record: Any) -> None:
-        if record.offset >= self._known.get(record.partition, 0):
-            self._known[record.partition] = record.offset + 1
-            if not is_from_bot(record):
-                self.learn(record.value['contents'])
+        if record.offset < self._known.get(record.partition, 0):
+            return
+        self._known[record.partition] = record.offset + 1
+        if not is_from_bot(record):
+            self.learn(record.value['contents'])
 
     def on_message(self, record: Any) -> None:
         """Learn; and speak, if it is time."""
@@ -160,14 +183,19 @@ class RoomTalker(AnswerBot):
     def answer(self, message: HumanMessage) -> str | None:
         """A sentence after each ``every`` messages."""
         self._heard += 1
-        return self.sentence() or None if self._heard % self.every == 0 else None
+        if self._heard % self._every != 0:
+            return None
+        return self.sentence() or None
 
 
 class _Chain(markovify.Chain):  # type: ignore[misc]
     """markovify's chain, with a model that grows and chance of its own."""
 
     def __init__(self, model: dict[tuple[str, ...], dict[str, int]], random: Random) -> None:
-        self.state_size, self.model, self.random, self.compiled = 2, model, random, False
+        self.state_size = 2
+        self.model = model
+        self.random = random
+        self.compiled = False
 
     def move(self, state: tuple[str, ...]) -> str:
         choices = self.model[state]

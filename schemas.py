@@ -22,7 +22,16 @@ import msgspec
 
 from errors import MessageError
 
-__all__ = ['Alert', 'HumanMessage', 'Malformed', 'decode', 'encode', 'printable', 'validate']
+__all__ = [
+    'Alert',
+    'HumanMessage',
+    'Malformed',
+    'chat_line',
+    'decode',
+    'encode',
+    'printable',
+    'validate',
+]
 
 JSON_TYPES = 'a dict with str keys, list, str, int, finite float, bool or None'
 LONGEST = 80  # characters of a value that an error message shows
@@ -181,6 +190,20 @@ def printable(value: Any) -> str:
     if text.isascii() and text.isprintable():
         return text
     return ''.join(_visible(character) for character in text)
+
+
+def chat_line(message: Any) -> str:
+    r"""How a message looks in a chat, on one line that is safe for a terminal.
+
+    Args:
+        message: ``{'sender': 'red', 'contents': 'hello'}``; any other value is shown as it is.
+
+    >>> chat_line({'sender': 'red', 'contents': 'hello'})
+    'red said: hello'
+    """
+    if isinstance(message, dict) and 'sender' in message and 'contents' in message:
+        return printable(f'{message["sender"]} said: {message["contents"]}')
+    return printable(message)
 
 
 def _visible(character: str) -> str:

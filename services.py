@@ -1,11 +1,13 @@
-"""Other things built on the same log (walkthrough step 8): trends, an archive, who is here, and another order.
+"""Other things built on the same log (walkthrough step 8): trends, an archive, presence, order.
 
-Each of them reads ``human-messages`` and knows nothing of the others. Stop one, start it weeks later, and it goes on::
+Each of them reads ``human-messages`` and knows nothing of the others. Stop one, start it weeks
+later, and it goes on::
 
     from services import Archive
     Archive(topic='human-messages', path='chat.db', group_id='archive').run()
 
-The one idea to take away: the log is the truth, everything else is a view that can be thrown away and made again from it.
+The one idea to take away: the log is the truth, everything else is a view that can be thrown away
+and made again from it.
 """
 
 import heapq
@@ -16,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kafka import TopicPartition
 
@@ -30,13 +32,42 @@ __all__ = ['Archive', 'Presence', 'Rekey', 'Service', 'TrendingWords']
 
 WORD = re.compile(r"[^\W\d_][\w']{3,}")  # four letters or more: shorter ones are glue
 
+# The table `places` says where to go on. It keeps that name, so that older files stay readable.
+TABLES = """
+CREATE TABLE IF NOT EXISTS messages
+    (topic, partition, offset, time, sender, contents, PRIMARY KEY (topic, partition, offset));
+CREATE TABLE IF NOT EXISTS places (topic, partition, next, PRIMARY KEY (topic, partition));
+CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(contents, content='messages');
+"""
+INSERT_MESSAGE = 'INSERT OR IGNORE INTO messages VALUES (?, ?, ?, ?, ?, ?)'
+INSERT_WORDS = 'INSERT INTO words (rowid, contents) VALUES (last_insert_rowid(), ?)'
+REPLACE_PLACE = 'INSERT OR REPLACE INTO places VALUES (?, ?, ?)'
+SEARCH = (
+    'SELECT sender, m.contents FROM words JOIN messages m ON m.rowid = words.rowid '
+    'WHERE words MATCH ? ORDER BY rank LIMIT ?'
+)
+BUSY_TIMEOUT = 30.0  # seconds to wait for another process that writes to the same file
+
+
+class Said(NamedTuple):
+    """What `TrendingWords` keeps of a message; they are ordered by time."""
+
+    at: float
+    partition: int
+    offset: int
+    words: list[str]
+
 
 class TrendingWords(Service):
-    """Which words are said most, in a window that slides over record time. Teaches: time is in the records, not on the clock.
+    """Which words are said most, in a window that slides over record time.
 
-    It counts by when something was said, so a replay of last year's log trends as it did last year; what comes late is counted
-    where it belongs, or not at all. With ``group_id`` it commits not how far it has read, but the oldest record that is still in
-    the window: at the next start it reads the window again, and no state needs to be kept. Each member trends its own partitions.
+    Teaches: time is in the records, not on the clock.
+
+    It counts by when something was said, so a replay of last year's log trends as it did last
+    year; what comes late is counted where it belongs, or not at all. With ``group_id`` it commits
+    not how far it has read, but the oldest record that is still in the window: at the next start
+    it reads the window again, and no state needs to be kept. Each member trends its own
+    partitions.
 
     Args:
         topic: what to read.
@@ -60,21 +91,21 @@ class TrendingWords(Service):
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(topic, group_id, offset)
-        self.window, self.clock = window, clock
+        self._window = window
+        self._clock = clock
         self._now = 0.0
         self._counts: Counter[str] = Counter()
-        self._said: list[
-            tuple[float, int, int, list[str]]
-        ] = []  # a heap: what leaves the window first is on top
+        self._said: list[Said] = []  # a heap: what leaves the window first is on top
 
     def add(self, text: str, at: float, partition: int = 0, offset: int = 0) -> None:
         """Count the words of a text that was said at a time, in seconds since 1970."""
         words = WORD.findall(text.lower())
         self._now = max(self._now, at)
         self._counts.update(words)
-        heapq.heappush(self._said, (at, partition, offset, words))
-        while self._said and self._said[0][0] <= self._now - self.window:
-            self._counts.subtract(heapq.heappop(self._said)[3])
+        heapq.heappush(self._said, Said(at, partition, offset, words))
+        while self._said and self._said[0].at <= self._now - self._window:
+            gone = heapq.heappop(self._said)
+            self._counts.subtract(gone.words)
         if len(self._counts) > 4 * len(self._said) + 1000:
             self._counts = +self._counts  # forget words that are no longer said
 
@@ -84,29 +115,33 @@ class TrendingWords(Service):
 
     def on_message(self, record: Any) -> None:
         """Count."""
-        self.add(
-            record.value['contents'],
-            min(record.timestamp / 1000, self.clock()),
-            record.partition,
-            record.offset,
-        )
+        at = min(record.timestamp / 1000, self._clock())  # nothing comes from the future
+        self.add(record.value['contents'], at, record.partition, record.offset)
 
-    def resume_at(self, place: TopicPartition, offset: int) -> int:
+    def resume_at(self, partition: TopicPartition, offset: int) -> int:
         """The oldest record of a partition that is still in the window."""
-        return min((said[2] for said in self._said if said[1] == place.partition), default=offset)
+        inside = (said.offset for said in self._said if said.partition == partition.partition)
+        return min(inside, default=offset)
 
 
 class Archive(Service):
-    """Keeps everything said in an SQLite file, with full-text search. Teaches: the work and its offset in one transaction.
+    """Keeps everything said in an SQLite file, with full-text search.
 
-    At least once and idempotent: the primary key is (topic, partition, offset), so reading twice stores once. The file holds the offsets
-    too, written in the same transaction as the messages: however it ends, both agree, and the file alone says where to go on. A
-    ``group_id`` shares the partitions between several archives and shows the lag; without the file it starts at the beginning again.
+    Teaches: the work and its offset in one transaction.
+
+    At least once and idempotent: the primary key is (topic, partition, offset), so reading twice
+    stores once. The file holds the offsets too, written in the same transaction as the messages:
+    however it ends, both agree, and the file alone says where to go on. A ``group_id`` shares the
+    partitions between several archives and shows the lag; without the file it starts at the
+    beginning again.
 
     Args:
         topic: what to keep.
         path: the SQLite file; it is made if it is not there.
         group_id: see ``Service``.
+
+    Attributes:
+        path: as given; and all of ``Service``.
 
     >>> Archive(topic='human-messages', path='chat.db').search('kafka')
     []
@@ -119,65 +154,73 @@ class Archive(Service):
 
     def on_message(self, record: Any) -> None:
         """Note a message."""
-        place = (record.topic, record.partition, record.offset)
-        self._rows.append(
-            (*place, record.timestamp / 1000, record.value['sender'], record.value['contents'])
+        row = (
+            record.topic,
+            record.partition,
+            record.offset,
+            record.timestamp / 1000,
+            record.value['sender'],
+            record.value['contents'],
         )
+        self._rows.append(row)
 
     def on_batch(self) -> None:
         """Write the messages, and how far they go, in one transaction."""
         with closing(self._connect()) as db, db:
             for row in self._rows:
-                if db.execute(
-                    'INSERT OR IGNORE INTO messages VALUES (?, ?, ?, ?, ?, ?)', row
-                ).rowcount:
-                    db.execute(
-                        'INSERT INTO words (rowid, contents) VALUES (last_insert_rowid(), ?)',
-                        row[5:],
-                    )
-                db.execute(
-                    'INSERT OR REPLACE INTO places VALUES (?, ?, ?)', (row[0], row[1], row[2] + 1)
-                )
+                topic, partition, offset, _, _, contents = row
+                is_new = db.execute(INSERT_MESSAGE, row).rowcount > 0
+                if is_new:
+                    db.execute(INSERT_WORDS, (contents,))
+                db.execute(REPLACE_PLACE, (topic, partition, offset + 1))
         self._rows.clear()
 
-    def start_at(self, places: set[TopicPartition]) -> dict[TopicPartition, int]:
+    def start_at(self, partitions: set[TopicPartition]) -> dict[TopicPartition, int]:
         """Where the file ends, whatever the group says."""
         with closing(self._connect()) as db:
             known = {
                 TopicPartition(topic, partition): offset
                 for topic, partition, offset in db.execute('SELECT * FROM places')
             }
-        for place, end in self.open().end_offsets(places).items():
-            if known.get(place, 0) > end:
+        for partition, end in self.open().end_offsets(partitions).items():
+            if known.get(partition, 0) > end:
                 raise ChatError(
-                    f'{self.path} knows {known[place]} records of {place.topic}, which has {end}: another topic. Name another file.'
+                    f'{self.path} knows {known[partition]} records of {partition.topic}, '
+                    f'which has {end}: it belongs to another topic. Name another file.'
                 )
-        return {place: known.get(place, 0) for place in places}
+        return {partition: known.get(partition, 0) for partition in partitions}
 
     def search(self, words: str, count: int = 20) -> list[tuple[str, str]]:
-        """The best matches for plain words, or in FTS5's query language, ``'kafka AND log*'``: ``[(sender, contents), ...]``."""
-        query = 'SELECT sender, m.contents FROM words JOIN messages m ON m.rowid = words.rowid WHERE words MATCH ? ORDER BY rank LIMIT ?'
+        """The best matches in all that was kept.
+
+        Args:
+            words: plain words, or SQLite's query language FTS5: ``'kafka AND log*'``.
+            count: at most so many.
+
+        Returns:
+            ``[(sender, contents), ...]``, the best one first.
+        """
         with closing(self._connect()) as db:
             try:
-                return db.execute(query, (words, count)).fetchall()
-            except sqlite3.OperationalError:  # not in that language, as "don't" is: plain words
-                plain = ' '.join(f'"{word}"' for word in words.replace('"', ' ').split()) or '""'
-                return db.execute(query, (plain, count)).fetchall()
+                return db.execute(SEARCH, (words, count)).fetchall()
+            except sqlite3.OperationalError:  # not FTS5, as "don't" is not: plain words
+                quoted = [f'"{word}"' for word in words.replace('"', ' ').split()]
+                plain = ' '.join(quoted) or '""'
+                return db.execute(SEARCH, (plain, count)).fetchall()
 
     def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, timeout=30)
-        db.executescript("""CREATE TABLE IF NOT EXISTS messages
-            (topic, partition, offset, time, sender, contents, PRIMARY KEY (topic, partition, offset));
-            CREATE TABLE IF NOT EXISTS places (topic, partition, next, PRIMARY KEY (topic, partition));
-            CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(contents, content='messages');""")
+        db = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT)
+        db.executescript(TABLES)
         return db
 
 
 class Presence(Service):
-    """Who is here, as a table that is a topic. Teaches: in a compacted topic Kafka keeps the newest record of each key.
+    """Who is here, as a table that is a topic.
 
-    At least once and idempotent: writing a row twice leaves the same row. Whoever has been silent for ``away`` seconds is removed by a
-    tombstone, a record without a value.
+    Teaches: in a compacted topic Kafka keeps the newest record of each key.
+
+    At least once and idempotent: writing a row twice leaves the same row. Whoever has been silent
+    for ``away`` seconds is removed by a tombstone, a record without a value.
 
     Args:
         topic: what to read.
@@ -193,58 +236,77 @@ class Presence(Service):
     """
 
     def __init__(
-        self, topic: str, table: str = 'presence', away: float = 300.0, group_id: str | None = None, offset: Any = 'latest',
-        clock: Callable[[], float] = time.time
-    ) -> None:  # fmt: skip
+        self,
+        topic: str,
+        table: str = 'presence',
+        away: float = 300.0,
+        group_id: str | None = None,
+        offset: Any = 'latest',
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         super().__init__(topic, group_id, offset)
-        self.table, self.away, self.clock = table, away, clock
+        self._table = table
+        self._away = away
+        self._clock = clock
         self._rows: dict[str, Any] = {}
 
     def rows(self) -> dict[str, Any]:
-        """The table, read back from its topic: ``{sender: row}``, those included whose tombstone is still to come."""
-        ensure_topic(self.table, {'cleanup.policy': 'compact'})
-        newest = {record.key: record.value for record in read_back(self.table)}
+        """The table, read back from its topic: ``{sender: row}``.
+
+        Those are included who went away, and whose tombstone is still to come.
+        """
+        ensure_topic(self._table, {'cleanup.policy': 'compact'})
+        newest = {record.key: record.value for record in read_back(self._table)}
         return {sender: row for sender, row in newest.items() if row is not None}
 
     def who_is_here(self) -> dict[str, float]:
-        """Who said something within ``away`` seconds, and when last: ``{'red': 1700000000.0}``. Anybody may ask, in any process."""
+        """Who said something within ``away`` seconds, and when last: ``{'red': 1700000000.0}``.
+
+        Anybody may ask, in any process.
+        """
         return {
             sender: row['last_seen']
             for sender, row in self.rows().items()
-            if row['last_seen'] > self.clock() - self.away
+            if not self._is_away(row)
         }
 
-    def start_at(self, places: set[TopicPartition]) -> dict[TopicPartition, int]:
-        """Before the first message: what does the table say of those who talk on these partitions?"""
-        mine = {place.partition for place in places}
-        self._rows |= {
-            sender: row for sender, row in self.rows().items() if row['partition'] in mine
-        }
+    def start_at(self, partitions: set[TopicPartition]) -> dict[TopicPartition, int]:
+        """Before the first message: what the table says of those who talk on these partitions."""
+        numbers = {partition.partition for partition in partitions}
+        for sender, row in self.rows().items():
+            if row['partition'] in numbers:
+                self._rows[sender] = row
         return {}
 
     def on_message(self, record: Any) -> None:
         """Note when a sender was last seen."""
-        sender, seen = record.value['sender'], record.timestamp / 1000
-        seen = max(seen, self._rows[sender]['last_seen']) if sender in self._rows else seen
-        self._rows[sender] = {'last_seen': seen, 'partition': record.partition}
-        self.send(self.table, self._rows[sender], key=sender)
+        sender = record.value['sender']
+        last_seen = record.timestamp / 1000
+        if sender in self._rows:
+            last_seen = max(last_seen, self._rows[sender]['last_seen'])
+        self._rows[sender] = {'last_seen': last_seen, 'partition': record.partition}
+        self.send(self._table, self._rows[sender], key=sender)
 
     def on_batch(self) -> None:
         """Remove who went away."""
-        mine = {place.partition for place in self.places}
+        numbers = {partition.partition for partition in self.partitions}
+        table = settings.topic_name(self._table)
         for sender, row in list(self._rows.items()):
-            if row['partition'] in mine and row['last_seen'] <= self.clock() - self.away:
+            if row['partition'] in numbers and self._is_away(row):
                 del self._rows[sender]
-                self._promises.append(
-                    send_raw(settings.topic_name(self.table), None, sender.encode())
-                )
+                self._promises.append(send_raw(table, None, sender.encode()))
+
+    def _is_away(self, row: Any) -> bool:
+        away: bool = row['last_seen'] <= self._clock() - self._away
+        return away
 
 
 class Rekey(Service):
     """Copies a topic into another one, keyed by sender. Teaches: keys decide order and scale.
 
-    Records of one key are on one partition, in order, and read by one member of a group. Time, headers and value stay as they were.
-    At least once and idempotent: each copy names its original in a header, so that after a crash the copies say which were made.
+    Records of one key are on one partition, in order, and read by one member of a group. Time,
+    headers and value stay as they were. At least once and idempotent: each copy names its
+    original in a header, so that after a crash the copies say which were made.
 
     Args:
         topic: what to read.
@@ -266,23 +328,23 @@ class Rekey(Service):
             raise MessageError(
                 f'{to!r} is copied to itself: each copy would be copied again. Name another topic.'
             )
-        self.to = to
+        self._to = to
         self._copied: set[str] = set()
 
     def key(self, value: Any) -> str | None:
         """The new key of a message; None gives it none."""
         return value.get('sender') if isinstance(value, dict) else None
 
-    def start_at(self, places: set[TopicPartition]) -> dict[TopicPartition, int]:
+    def start_at(self, partitions: set[TopicPartition]) -> dict[TopicPartition, int]:
         """Before the first message: which copies are there?"""
-        self._copied |= causes(self.to)
+        self._copied |= causes(self._to)
         return {}
 
     def on_message(self, record: Any) -> None:
         """Copy a record, once."""
         if origin(record) not in self._copied:
             self.send(
-                self.to,
+                self._to,
                 record.value,
                 because=record,
                 key=self.key(record.value),

@@ -8,24 +8,29 @@ In a test, ``say`` and ``hear`` are pytest fixtures on a topic that nobody else 
             bot.run(count=1)
         assert hear()[-1]['sender'] == 'dice'
 
-Without Kafka, ``record('red', '!dice')`` is what a service is given for each message, and ``overhear(service)`` is what it sends.
+Without Kafka, ``record('red', '!dice')`` is what a service is given for each message, and
+``overhear(service)`` is what it sends.
 
-The one idea to take away: when ``run`` returns, what it sent is in the log. So a test needs no waiting, and cannot flicker.
+The one idea to take away: when ``run`` returns, what it sent is in the log. So a test needs no
+waiting, and cannot flicker.
 """
 
 import itertools
 import time
 from typing import Any
 
-from kafka import TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 
+from client.read_to_end import read_to_end
 from consumer import get_consumer
+from errors import UnreachableError
 from producer import send_msg
 
 __all__ = ['Conversation', 'overhear', 'record']
 
-_offsets = itertools.count()
+POLL_MS = 100
+
+_offsets = itertools.count()  # of the records that record() makes
 
 
 class Conversation:
@@ -57,10 +62,13 @@ class Conversation:
     def hear(
         self, n: int | None = None, timeout: float = 10.0, topic: str | None = None
     ) -> list[Any]:
-        """The next messages of the topic, from its beginning on, whoever sent them; the next call goes on behind them.
+        """The next messages of the topic, from its beginning on, whoever sent them.
+
+        The next call goes on behind them.
 
         Args:
-            n: wait for exactly so many; None takes all that is there at this moment and waits for nothing.
+            n: wait for exactly so many; None takes all that is there at this moment, and waits
+                for nothing.
             timeout: seconds to wait for them.
             topic: another topic than the room's, such as the one that alerts go to.
 
@@ -74,22 +82,9 @@ class Conversation:
         if name not in self._consumers:
             self._consumers[name] = get_consumer(name, offset='earliest')
         consumer = self._consumers[name]
-        deadline = time.monotonic() + timeout
-        ends: dict[TopicPartition, int] | None = None
-        heard: list[Any] = []
-        while n is None or len(heard) < n:
-            batch = consumer.poll(timeout_ms=100, max_records=None if n is None else n - len(heard))
-            heard += [message.value for records in batch.values() for message in records]
-            if n is None and consumer.assignment():
-                ends = ends or consumer.end_offsets(list(consumer.assignment()))
-                if all(consumer.position(place) >= end for place, end in ends.items()):
-                    break
-            if time.monotonic() > deadline:
-                wanted = 'all' if n is None else n
-                raise AssertionError(
-                    f'{len(heard)} of {wanted} messages came to {name!r} within {timeout:g} s: {heard}'
-                )
-        return heard
+        if n is None:
+            return _hear_all(consumer, name, timeout)
+        return _hear_next(consumer, name, n, timeout)
 
     def close(self) -> None:
         """Close what hears."""
@@ -98,13 +93,41 @@ class Conversation:
         self._consumers.clear()
 
 
+def _hear_all(consumer: Any, name: str, timeout: float) -> list[Any]:
+    heard: list[Any] = []
+    try:
+        for messages in read_to_end(consumer, timeout):
+            heard += [message.value for message in messages]
+    except UnreachableError as error:
+        raise AssertionError(_too_few('all', heard, name, timeout)) from error
+    return heard
+
+
+def _hear_next(consumer: Any, name: str, n: int, timeout: float) -> list[Any]:
+    heard: list[Any] = []
+    deadline = time.monotonic() + timeout
+    while len(heard) < n:
+        batch = consumer.poll(timeout_ms=POLL_MS, max_records=n - len(heard))
+        for messages in batch.values():
+            heard += [message.value for message in messages]
+        if len(heard) < n and time.monotonic() > deadline:
+            raise AssertionError(_too_few(n, heard, name, timeout))
+    return heard
+
+
+def _too_few(wanted: int | str, heard: list[Any], name: str, timeout: float) -> str:
+    return f'{len(heard)} of {wanted} messages came to {name!r} within {timeout:g} s: {heard}'
+
+
 def record(
     sender: str,
     contents: str,
     timestamp: float | None = None,
     headers: list[tuple[str, bytes]] | None = None,
 ) -> Any:
-    """A message as a service is given it, without any Kafka: the next one of the only partition of ``human-messages``.
+    """A message as a service is given it, without any Kafka.
+
+    It is the next one of the only partition of ``human-messages``.
 
     Args:
         sender: who says it.
@@ -118,19 +141,19 @@ def record(
     value = {'sender': sender, 'contents': contents}
     stamp = int((time.time() if timestamp is None else timestamp) * 1000)
     return ConsumerRecord(
-        'human-messages',
-        0,
-        0,
-        next(_offsets),
-        stamp,
-        0,
-        sender,
-        value,
-        headers or [],
-        None,
-        0,
-        0,
-        0,
+        topic='human-messages',
+        partition=0,
+        leader_epoch=0,
+        offset=next(_offsets),
+        timestamp=stamp,
+        timestamp_type=0,
+        key=sender,
+        value=value,
+        headers=headers or [],
+        checksum=None,
+        serialized_key_size=0,
+        serialized_value_size=0,
+        serialized_header_size=0,
     )
 
 

@@ -106,7 +106,7 @@ def make_producer(options: settings.Options, knock: bool = True) -> ChatProducer
     except kafka.errors.KafkaTimeoutError as error:
         raise diagnosis.explain(options, error) from error
     except REFUSALS as error:
-        raise diagnosis.refused(error) from error
+        raise diagnosis.invalid_options(error) from error
     FirstStepsSending.apply(producer)
     LongOutages.apply(producer)
     return producer

@@ -1,4 +1,4 @@
-"""Ctrl-C, held back while something is done that must not be left halfway (used wherever something runs until Ctrl-C).
+"""Ctrl-C, held back during a step that must be completed (wherever something runs until Ctrl-C).
 
 The one idea to take away: an interrupt may come between any two instructions, so say between which
 it may take effect.
@@ -6,7 +6,7 @@ it may take effect.
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Self
 
@@ -14,7 +14,13 @@ __all__ = ['CtrlC']
 
 
 class CtrlC:
-    """Lets Ctrl-C leave its ``with`` block quietly, but only between two steps, each of which stands in ``held()``.
+    """Lets Ctrl-C leave its ``with`` block quietly, but only between two steps.
+
+    Each step stands in ``held()``. Outside the main thread, and where somebody else handles SIGINT,
+    nothing is changed.
+
+    Args:
+        on_press: called at the first Ctrl-C during a step, such as to shorten that step.
 
     >>> with CtrlC() as ctrl_c:
     ...     with ctrl_c.held():
@@ -22,21 +28,30 @@ class CtrlC:
     one step
     """
 
-    def __init__(self) -> None:
-        self._busy = self._pressed = self._listening = False
+    def __init__(self, on_press: Callable[[], object] | None = None) -> None:
+        self._on_press = on_press
+        self._busy = False
+        self._pressed = False
+        self._listening = False
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold Ctrl-C back meanwhile: what was begun is ended, and the client's locks stay whole. A second one gets through."""
+        """Hold Ctrl-C back: what was begun is completed, and the client's locks stay whole.
+
+        A second Ctrl-C gets through.
+        """
         self._busy = True
-        yield
-        self._busy = False
+        try:
+            yield
+        finally:
+            self._busy = False
         if self._pressed:
             raise KeyboardInterrupt
 
     def __enter__(self) -> Self:
-        in_main = threading.current_thread() is threading.main_thread()
-        self._listening = in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        handler = signal.getsignal(signal.SIGINT)
+        self._listening = in_main_thread and handler is signal.default_int_handler
         if self._listening:
             signal.signal(signal.SIGINT, self._press)
         return self
@@ -50,3 +65,5 @@ class CtrlC:
         if not self._busy or self._pressed:
             raise KeyboardInterrupt
         self._pressed = True
+        if self._on_press is not None:
+            self._on_press()

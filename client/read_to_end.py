@@ -19,7 +19,9 @@ STEP_MS = 100
 
 
 def read_to_end(consumer: Any, timeout: float = PATIENCE) -> Iterator[list[Any]]:
-    """The records between a consumer's place and the end that its partitions have now.
+    """The records between a consumer's position and the end that its partitions have now.
+
+    Afterwards the consumer stands at that end, whatever was written meanwhile.
 
     Args:
         consumer: any KafkaConsumer, subscribed or assigned; as a member of a group it reads the
@@ -43,6 +45,8 @@ def read_to_end(consumer: Any, timeout: float = PATIENCE) -> Iterator[list[Any]]
     while not _is_there(consumer, ends):
         for partition, records in consumer.poll(timeout_ms=STEP_MS).items():
             due = [record for record in records if record.offset < ends.get(partition, 0)]
+            if len(due) < len(records):  # what was written meanwhile is left for later
+                consumer.seek(partition, ends.get(partition, records[0].offset))
             if due:
                 yield due
             deadline = time.monotonic() + timeout

@@ -201,11 +201,14 @@ class AnyHeaderBatch(DefaultRecordBatch):  # type: ignore[misc]
     batches of our own consumers are read so.
     """
 
+    _buffer: Any
+
     def _read_msg(self) -> Any:
         try:
             return super()._read_msg()
         except UnicodeDecodeError:
-            strict, self._buffer = self._buffer, _Lenient(self._buffer)
+            strict: Any = self._buffer
+            self._buffer = _Lenient(strict)
             try:
                 return super()._read_msg()
             finally:

@@ -1,4 +1,4 @@
-"""Stream processing: the loops beneath alert services, services and bots, the windows they keep, and the replay of a log.
+"""Stream processing: the loops beneath services, the windows they keep, the replay of a log.
 
 The one idea to take away: read, work, commit; in this order, or in one transaction.
 """

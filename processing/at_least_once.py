@@ -1,4 +1,4 @@
-"""The loop beneath every service and bot (walkthrough step 8): read, work, wait for what was sent, commit.
+"""The loop beneath every service and bot (step 8): read, work, wait for what was sent, commit.
 
 A service of your own says what it does with one record::
 
@@ -9,17 +9,12 @@ A service of your own says what it does with one record::
 
     Shouts(topic='human-messages', group_id='shouts', offset='earliest').run()
 
-The one idea to take away: commit after the work, never before. What a crash interrupts is then done again (at least
-once), so the work must not mind being done twice: it is idempotent.
+The one idea to take away: commit after the work, never before. What a crash interrupts is then done
+again (at least once), so the work must not mind being done twice: it is idempotent.
 """
 
-import contextlib
 import logging
-import signal
-import threading
-import time
-from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 
 import kafka.errors
 from kafka import OffsetAndMetadata, TopicPartition
@@ -28,6 +23,7 @@ from client.consumer_loop import ChatConsumer
 from consumer import get_consumer
 from errors import DeliveryError
 from processing.replay import BECAUSE, origin
+from processing.runnable import Runnable
 from producer import flush, send_msg
 from schemas import HumanMessage
 
@@ -35,20 +31,38 @@ __all__ = ['Service']
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 90.0  # seconds for what was sent to be acknowledged; a producer gives up after 60
-QUESTION = 10_000  # ms that a question to Kafka may take
-BATCH = 10_000  # records at most between two commits
-JOINING = 15.0  # seconds until a member of a group has its partitions, if another one was killed; no timeout counts meanwhile
+# Seconds for what was sent to be acknowledged; a producer gives up after 60.
+ACKNOWLEDGEMENT_TIMEOUT = 90.0
+ANSWER_TIMEOUT_MS = 10_000  # that a question to Kafka may take
+POLL_MS = 100
+
+# A commit that failed for one of these may succeed later; the records are done again meanwhile.
+COMMIT_ERRORS = (
+    kafka.errors.CommitFailedError,
+    kafka.errors.RebalanceInProgressError,
+    kafka.errors.RetriableError,
+)
+
+Batch = dict[TopicPartition, list[Any]]
 
 
-class Service:
+class Service(Runnable):
     """Does something with each record of a topic. Override ``on_message``.
 
     Args:
         topic: what to read, such as ``'human-messages'``.
-        group_id: with one the service is durable: it goes on where it stopped, and several instances share the partitions.
-            Without one it is a view that starts at ``offset`` each time.
-        offset: where to start, as in ``get_consumer``; a group that has committed goes on from there instead.
+        group_id: with one the service is durable: it goes on where it stopped, and several
+            instances share the partitions. Without one it is a view that starts at ``offset``
+            each time.
+        offset: where to start, as in ``get_consumer``; a group that has committed goes on from
+            there instead.
+
+    Attributes:
+        topic: as given, and so are ``group_id`` and ``offset``.
+        schema: what values must look like; None takes any JSON value. For a child to set.
+        partitions: the partitions that this instance has now.
+
+    All other attributes begin with an underscore: the names without one are yours.
 
     >>> class Counter(Service):
     ...     def on_message(self, record):
@@ -57,15 +71,19 @@ class Service:
     0
     """
 
-    schema: Any = HumanMessage  # None takes any JSON value
+    schema: Any = HumanMessage
 
     def __init__(self, topic: str, group_id: str | None = None, offset: Any = 'latest') -> None:
-        self.topic, self.group_id, self.offset = topic, group_id, offset
+        super().__init__()
+        self.topic = topic
+        self.group_id = group_id
+        self.offset = offset
+        self.partitions: set[TopicPartition] = set()
         self._consumer: ChatConsumer | None = None
-        self._next: dict[TopicPartition, int] = {}  # where the work stands, for each partition
-        self.places: set[TopicPartition] = set()  # the partitions that this instance has
-        self._promises: list[Any] = []
-        self._stopping = threading.Event()
+        self._next: dict[TopicPartition, int] = {}  # the offset of the next record to work on
+        self._promises: list[Any] = []  # of what was sent since the last commit
+
+    # For a child to override
 
     def on_message(self, record: Any) -> None:
         """The work for one record. An exception ends ``run``; the record counts as not done."""
@@ -74,46 +92,60 @@ class Service:
         )
 
     def on_batch(self) -> None:
-        """Called after some records, before their offsets are committed: the moment to make work durable."""
+        """Called after some records, before their offsets are committed: make the work durable."""
 
-    def start_at(self, places: set[TopicPartition]) -> dict[TopicPartition, int]:
-        """Called before the first record of partitions that this instance was just given: the moment to remember.
+    def start_at(self, partitions: set[TopicPartition]) -> dict[TopicPartition, int]:
+        """Called before the first record of partitions that this instance was just given.
+
+        It is the moment to remember: to read back what was done before.
 
         Returns:
             The offsets to start at; what is not in it starts where the group and ``offset`` say.
         """
         return {}
 
-    def resume_at(self, place: TopicPartition, offset: int) -> int:
+    def resume_at(self, partition: TopicPartition, offset: int) -> int:
         """The offset to commit when the work of a partition stands at ``offset``."""
         return offset
 
+    # For a child to call
+
     def send(self, topic: str, value: Any, because: Any = None, **options: Any) -> None:
-        """Send a message. The offset of the record it was sent for is only committed once Kafka has acknowledged it.
+        """Send a message.
+
+        The offset of the record it was sent for is committed only when Kafka has acknowledged it.
 
         Args:
             topic: where to.
             value: any JSON value.
-            because: the record that is the reason; a header names it, so that after a crash ``causes`` tells what was done already.
+            because: the record that is the reason; a header names it, so that after a crash
+                ``causes`` tells what was done already.
             **options: as for ``send_msg``: ``key``, ``headers``, ``timestamp``, ``schema``.
         """
         if because is not None:
-            options['headers'] = [
-                *(options.get('headers') or ()),
-                (BECAUSE, origin(because).encode()),
-            ]
+            headers = list(options.get('headers') or ())
+            options['headers'] = [*headers, (BECAUSE, origin(because).encode())]
         self._promises.append(send_msg(topic, value, **options))
 
+    # Running: see Runnable for run(), stop() and `with service:`
+
     def open(self) -> ChatConsumer:
-        """Fix where to start, now: what is sent after this call is seen by ``run``. ``with service:`` opens and closes.
+        """Fix where to start, now: what is sent after this call is seen by ``run``.
+
+        ``with service:`` opens and closes.
 
         Returns:
             The consumer behind the service.
         """
         if self._consumer is None:
-            options = {'offset': self.offset, 'group_id': self.group_id, 'schema': self.schema}
-            self._consumer = get_consumer(self.topic, enable_auto_commit=False, **options)
-            self.places = set()
+            self._consumer = get_consumer(
+                self.topic,
+                offset=self.offset,
+                group_id=self.group_id,
+                schema=self.schema,
+                enable_auto_commit=False,
+            )
+            self.partitions = set()
         return self._consumer
 
     def close(self) -> None:
@@ -123,156 +155,144 @@ class Service:
         if consumer is not None:
             consumer.close(autocommit=False)
 
-    def stop(self) -> None:
-        """End ``run`` after the record it is at; from any thread."""
-        self._stopping.set()
+    def _is_open(self) -> bool:
+        return self._consumer is not None
 
-    def run(self, count: int | None = None, timeout: float | None = None) -> int:
-        """Work until Ctrl-C, ``stop()``, ``count`` records, or ``timeout`` seconds without one. With None go on for ever.
+    def _has_partitions(self) -> bool:
+        return bool(self.partitions)
 
-        Returns:
-            How many records were worked on.
-
-        Raises:
-            UnreachableError: no Kafka there.
-            DeliveryError: something that was sent was not acknowledged; the records are done again at the next run.
-        """
-        done, opened = 0, self._consumer is None
-        try:
-            with self._interruptible():
-                self.open()
-                if count is timeout is None:
-                    print(f'{type(self).__name__} reads {self.topic!r} until Ctrl-C.', flush=True)
-                begun = since = time.monotonic()
-                while not self._stopping.is_set() and (count is None or done < count):
-                    worked = self._step(BATCH if count is None else min(count - done, BATCH))
-                    done += worked
-                    now = time.monotonic()
-                    if worked or (not self.places and now - begun < JOINING):
-                        since = now
-                    elif timeout is not None and now - since >= timeout:
-                        break
-        finally:
-            self._stopping.clear()
-            if opened:
-                self.close()
-        return done
+    def _announce(self, is_endless: bool) -> None:
+        if is_endless:
+            print(f'{type(self).__name__} reads {self.topic!r} until Ctrl-C.', flush=True)
 
     def _step(self, most: int) -> int:
-        consumer = self.open()
-        batch = consumer.poll(timeout_ms=100, max_records=min(most, consumer.pace()))
-        assigned = set(consumer.assignment())
-        if assigned - self.places:
-            self._begin(assigned - self.places - batch.keys())
-            for place, offset in self.start_at(assigned - self.places).items():
-                batch.pop(place, None)
-                self._next[place] = offset
-                consumer.seek(place, offset)
-        self.places = assigned
+        """Poll, take over what is new, work, settle. Returns how many records were worked on."""
+        batch = self._poll(most)
+        self._take_over_new_partitions(batch)
         if not batch:
             return 0
-        before, done = dict(self._next), 0
+        before = dict(self._next)
         try:
-            for place, record in [
-                (place, record) for place, records in batch.items() for record in records
-            ]:
-                if self._stopping.is_set():
-                    break
-                if record.offset >= self._next.get(
-                    place, 0
-                ):  # a rebalance may hand out again what was done
-                    self.on_message(record)
-                    self._next[place] = record.offset + 1
-                    done += 1
-            else:
-                self._next |= {
-                    place: consumer.position(place) for place in batch
-                }  # past what could not be read, too
-        finally:
-            try:
-                self._settle(batch.keys() & self._next.keys())
-            except BaseException:
-                self._next = before
-                raise
-            finally:
-                for place, records in batch.items():
-                    if records and self._next.get(place, 0) <= records[-1].offset:
-                        consumer.seek(place, max(self._next.get(place, 0), records[0].offset))
+            done = self._work(batch)
+        finally:  # where the work failed, too: what was done before that is committed
+            self._settle(batch, before)
         return done
 
-    def _begin(self, quiet: set[TopicPartition]) -> None:
-        """Fix the place of a group that is new to a partition and has nothing to do there yet: what comes while it is away is its too."""
+    def _poll(self, most: int) -> Batch:
+        """Wait a moment for records. Returns them: ``{partition: [record, ...]}``."""
         consumer = self.open()
-        if self.group_id is not None:
-            new = [
-                place for place in quiet if consumer.committed(place, timeout_ms=QUESTION) is None
-            ]
-            self._commit(
-                {
-                    place: at
-                    for place in new
-                    if (at := consumer.position(place, timeout_ms=QUESTION)) is not None
-                }
-            )
+        return consumer.poll(timeout_ms=POLL_MS, max_records=min(most, consumer.pace()))
 
-    def _settle(self, places: set[TopicPartition]) -> None:
-        self.on_batch()
+    def _take_over_new_partitions(self, batch: Batch) -> set[TopicPartition]:
+        """Let ``start_at`` remember, and go to where it says. Returns the partitions that are new.
+
+        Args:
+            batch: what was polled; records of a partition that starts elsewhere are taken out.
+        """
+        consumer = self.open()
+        assigned = set(consumer.assignment())
+        new = assigned - self.partitions
+        if new:
+            self._commit_first_positions(new - batch.keys())
+            for partition, offset in self.start_at(new).items():
+                batch.pop(partition, None)
+                self._next[partition] = offset
+                consumer.seek(partition, offset)
+        self.partitions = assigned
+        return new
+
+    def _commit_first_positions(self, quiet: set[TopicPartition]) -> None:
+        """Fix where a new group is on partitions where it has nothing to do yet.
+
+        What comes while the service is away is then its, too.
+        """
+        if self.group_id is None:
+            return
+        consumer = self.open()
+        positions = {}
+        for partition in quiet:
+            if consumer.committed(partition, timeout_ms=ANSWER_TIMEOUT_MS) is None:
+                position = consumer.position(partition, timeout_ms=ANSWER_TIMEOUT_MS)
+                if position is not None:
+                    positions[partition] = position
+        self._commit(positions)
+
+    def _work(self, batch: Batch) -> int:
+        """Call ``on_message`` for each record, until ``stop()``. Returns for how many."""
+        done = 0
+        for partition, records in batch.items():
+            for record in records:
+                if self._stopping.is_set():
+                    return done
+                # A rebalance may hand out again what was done.
+                if record.offset >= self._next.get(partition, 0):
+                    self.on_message(record)
+                    self._next[partition] = record.offset + 1
+                    done += 1
+        consumer = self.open()
+        for partition in batch:  # what could not be read is done, too
+            position = consumer.position(partition)
+            if position is not None:
+                self._next[partition] = position
+        return done
+
+    def _settle(self, batch: Batch, before: dict[TopicPartition, int]) -> dict[TopicPartition, int]:
+        """Make the work durable, and commit how far it has come. Returns the offsets to go on at.
+
+        Args:
+            batch: what was polled.
+            before: where the work stood then. If it cannot be made durable, it stands there again.
+        """
+        offsets = {}
+        try:
+            self.on_batch()
+            self._wait_for_acknowledgements()
+            if self.group_id is not None:
+                for partition in batch.keys() & self._next.keys():
+                    offsets[partition] = self.resume_at(partition, self._next[partition])
+                self._commit(offsets)
+        except BaseException:
+            self._next = before
+            raise
+        finally:
+            self._go_back_to_what_is_not_done(batch)
+        return offsets
+
+    def _wait_for_acknowledgements(self) -> None:
         promises, self._promises = self._promises, []
-        if promises:
-            flush(timeout=PATIENCE)
-            if failed := [promise for promise in promises if promise.failed()]:
-                raise DeliveryError(
-                    f'{len(failed)} of {len(promises)} messages were not acknowledged ({failed[0].exception}). '
-                    'Run it again: it goes on before them.'
-                ) from failed[0].exception
-        if self.group_id is not None:
-            self._commit({place: self.resume_at(place, self._next[place]) for place in places})
+        if not promises:
+            return
+        flush(timeout=ACKNOWLEDGEMENT_TIMEOUT)
+        failed = [promise for promise in promises if promise.failed()]
+        if failed:
+            error = failed[0].exception
+            raise DeliveryError(
+                f'{len(failed)} of {len(promises)} messages were not acknowledged ({error}). '
+                'Run it again: it goes on before them.'
+            ) from error
+
+    def _go_back_to_what_is_not_done(self, batch: Batch) -> None:
+        consumer = self.open()
+        for partition, records in batch.items():
+            following = self._next.get(partition, 0)
+            if records and following <= records[-1].offset:
+                consumer.seek(partition, max(following, records[0].offset))
 
     def _commit(self, offsets: dict[TopicPartition, int]) -> None:
+        if not offsets:
+            return
+        commits = {
+            partition: OffsetAndMetadata(offset, '', -1) for partition, offset in offsets.items()
+        }
         try:
-            if offsets:
-                self.open().commit(
-                    {place: OffsetAndMetadata(at, '', -1) for place, at in offsets.items()},
-                    timeout_ms=QUESTION,
-                )
-        except (
-            kafka.errors.CommitFailedError,
-            kafka.errors.RebalanceInProgressError,
-            kafka.errors.RetriableError,
-        ) as error:
+            self.open().commit(commits, timeout_ms=ANSWER_TIMEOUT_MS)
+        except COMMIT_ERRORS as error:
             log.warning(
-                '%r could not commit (%s): whoever starts there before the next commit does the last records again',
+                '%r could not commit (%s): whoever starts there before the next commit does the '
+                'last records again',
                 self,
                 error,
             )
-
-    @contextlib.contextmanager
-    def _interruptible(self) -> Iterator[None]:
-        """Ctrl-C ends the loop behind the record it is at; a second one at once."""
-
-        def press(*_: object) -> None:
-            if self._stopping.is_set():
-                raise KeyboardInterrupt
-            self.stop()
-
-        main = threading.current_thread() is threading.main_thread()
-        listening = main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        if listening:
-            signal.signal(signal.SIGINT, press)
-        try:
-            yield
-        except KeyboardInterrupt:
-            pass
-        finally:
-            if listening:
-                signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    def __enter__(self) -> Self:
-        self.open()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         group = f', group_id={self.group_id!r}' if self.group_id else ''

@@ -1,8 +1,9 @@
-"""Exactly once, across kills, rebalances and poison: the loop beneath every alert service.
+"""Exactly once, across kills, rebalances and poison: the loop beneath every durable alert service.
 
-With a group, alerts and consumed offsets are written in one Kafka transaction: both are there, or neither is. The state
-of a window needs no database, because the log has it: each commit carries, as its metadata, the oldest offset whose record is still inside
-the window. Whoever gets the partition goes back there, and replays up to the committed offset without alerting.
+Alerts and consumed offsets are written in one Kafka transaction: both are there, or neither is. The
+state of a window needs no database, because the log has it: each commit carries, as its metadata,
+the oldest offset whose record is still inside the window. Whoever gets the partition goes back
+there, and replays up to the committed offset without alerting.
 
 The one idea to take away: the log is the state. What can be replayed need not be saved.
 """
@@ -10,271 +11,302 @@ The one idea to take away: the log is the state. What can be replayed need not b
 import logging
 import time
 import uuid
+from collections.abc import Callable, Iterable
 from typing import Any
 
-import kafka
 import kafka.errors
 from kafka import OffsetAndMetadata, TopicPartition
-from kafka.consumer.subscription_state import ConsumerRebalanceListener
 
 import settings
-from client import tuning
 from client.consumer_loop import ChatConsumer
-from consumer import get_consumer
+from client.transactions import TransactionalProducer
 from deadletters import letter
 from errors import AccessError, UnreachableError
-from processing.windows import Partition
-from producer import send_msg
-from schemas import Alert, HumanMessage, encode, validate
+from processing import commit_metadata
+from processing.assignment import Assignment
+from processing.partition_state import PartitionState
+from processing.view import POLL_MS, Headers, Watcher, show, subscribe
+from schemas import Alert, encode, validate
 
-__all__ = ['Group', 'View']
+__all__ = ['ExactlyOnceLoop']
 
 log = logging.getLogger(__name__)
 
-POLL = 200  # ms that a poll waits for records: how long stop() takes
-JOINING = 20  # the same while there are no partitions yet: what is assigned is held until the poll returns
-IDLE_COMMIT = (
-    0.5  # seconds after which offsets are committed although there was nothing to alert about
-)
-AWAY = (kafka.errors.KafkaError, UnreachableError)  # what is waited out
-RIGHTS = 'Ask for WRITE on the topic and on transactional ids that begin with the group, or leave group_id out.'
-PATIENCE = 10.0  # seconds for a question to Kafka before it is asked again
+JOINING_POLL_MS = 20  # while there are no partitions: what is assigned is held until a poll returns
+IDLE_COMMIT = 0.5  # seconds after which offsets are committed although there was no alert
+ANSWER_TIMEOUT = 10.0  # seconds for a question to Kafka before it is asked again
+WAITED_OUT = (kafka.errors.KafkaError, UnreachableError)
 
 
-class View:
-    """The loop of a service without a group: it starts now, sees all partitions, and promises nothing about restarts.
+class ExactlyOnceLoop:
+    """Shares the partitions with its group, and writes each alert exactly once.
+
+    Its parts: the consumer, the assignment (which partitions are ours), the state of each
+    partition, the outbox (what the next transaction will write), and the transactional producer.
 
     Args:
-        service: an ``alerts.AlertService``.
+        service: who looks at the messages; it has a ``group_id``.
+        clock: tells seconds since 1970.
+        on_alert: called with each alert, once it is committed.
     """
 
-    def __init__(self, service: Any) -> None:
-        self.service = service
-        self.partitions: dict[TopicPartition, Partition] = {}
-        self.consumer = self._subscribe(group_id=None)
+    producer_class: type[TransactionalProducer] = TransactionalProducer
 
-    def _subscribe(self, **options: Any) -> ChatConsumer:
-        service = self.service
-        return get_consumer(
-            service.monitor_topic,
-            offset=service.offset,
-            schema=HumanMessage,
-            dead_letter_topic=service.dead_letter_topic,
-            **options,
-        )
-
-    def step(self) -> None:
-        """Take the next records, and let the service look at each."""
-        for place, records in self.consumer.poll(POLL).items():
-            if place not in self.partitions:
-                self.partitions[place] = Partition(self.service.new_state())
-            self._show(self.partitions[place], records, self.service.clock())
-
-    def _show(self, partition: Partition, records: list[Any], wall: float) -> None:
-        service, now = self.service, partition.now
-        service.state, process = partition.state, service.process_message
-        try:
-            for record in records:
-                sent = record.timestamp / 1000
-                if (
-                    sent > now
-                ):  # neither future nor past timestamps move the window to where they please
-                    now = max(now, min(sent, wall))
-                service.now = now
-                process(record)
-        finally:
-            partition.now = now
-
-    def emit(self, alert: Any, key: str, headers: list[tuple[str, bytes]]) -> None:
-        """Send an alert at once."""
-        send_msg(self.service.alert_topic, alert, key=key, headers=headers, schema=Alert)
-        self.service.tell(alert)
-
-    def close(self) -> None:
-        """Leave."""
-        self.consumer.close()
-
-
-class Group(View, ConsumerRebalanceListener):  # type: ignore[misc]
-    """The loop of a durable service: it shares the partitions with its group, and alerts exactly once."""
-
-    def __init__(self, service: Any) -> None:
-        self.service = service
-        self.partitions = {}
-        self.producer: Any = None
+    def __init__(
+        self, service: Watcher, clock: Callable[[], float], on_alert: Callable[[Alert], None]
+    ) -> None:
+        self._service = service
+        self._clock = clock
+        self._on_alert = on_alert
+        # An id of each instance's own: what keeps a replaced one from committing is the group.
         self._id = f'{settings.group_name(service.group_id or "")}-{uuid.uuid4().hex[:12]}'
-        self._fresh: set[TopicPartition] = set()  # assigned, state not yet built
-        self._firsts: dict[TopicPartition, int] = {}  # where a partition without commits began
-        self._uncommitted: set[TopicPartition] = set()
-        self._out: list[dict[str, Any]] = []
-        self._alerts: list[Any] = []
-        self._membership: Any = None
-        self._replaying = False
+        self._alert_topic = settings.topic_name(service.alert_topic)
+        self._states: dict[TopicPartition, PartitionState] = {}
+        self._outbox = _Outbox()
+        self._producer: TransactionalProducer | None = None  # made for the first transaction
+        self._first_offsets: dict[TopicPartition, int] = {}  # where those without commits began
+        self._is_replay = False  # what is looked at now has had its alerts
+        self._replayed = 0
         self._in_trouble = False
         self._committed_at = time.monotonic()
-        self._alert_topic = settings.topic_name(service.alert_topic)
-        self.consumer = self._subscribe(
+        self.consumer: ChatConsumer = subscribe(
+            service,
             group_id=service.group_id,
             enable_auto_commit=False,
-            isolation_level='read_committed',  # only then are offsets in another member's open transaction waited for
+            # Only then are offsets in another member's open transaction waited for.
+            isolation_level='read_committed',
         )
         self.consumer.on_malformed = self._on_malformed
-        self.consumer.subscribe([settings.topic_name(service.monitor_topic)], listener=self)
+        self._assignment = Assignment(self.consumer, on_lost=self._drop)
+        topics = [settings.topic_name(service.monitor_topic)]
+        self.consumer.subscribe(topics, listener=self._assignment)
 
-    def on_partitions_assigned(self, assigned: Any) -> None:
-        """Nothing may wait inside this call-back: hold the new partitions until their state is built."""
-        # Asked for now, not when it commits: a member that slept through its session has an empty one by then, which Kafka lets pass.
-        self._membership = self.consumer.group_metadata()
-        self._fresh |= set(assigned)
-        if assigned:
-            self.consumer.pause(*assigned)
+    @property
+    def has_partitions(self) -> bool:
+        """Whether there is something to read from."""
+        return bool(self._states)
 
-    def on_partitions_revoked(self, revoked: Any) -> None:
-        """A partition's state leaves with it."""
-        for place in revoked:
-            self.partitions.pop(place, None)
-            self._uncommitted.discard(place)
-            self._fresh.discard(place)
+    @property
+    def is_replaying(self) -> bool:
+        """Whether the last step brought back what had been looked at before."""
+        return self._replayed > 0
 
-    on_partitions_lost = on_partitions_revoked
+    def step(self, most: int) -> int:
+        """Take the next records, look at them, and commit alerts and offsets together.
 
-    def step(self) -> None:
-        """Take the next records, look at them, and commit alerts and offsets together; if that fails, do it again."""
+        If Kafka fails meanwhile, nothing is committed, and the same records come again.
+
+        Args:
+            most: so many records at most.
+
+        Returns:
+            How many the service looked at, apart from those that were replayed.
+
+        Raises:
+            AccessError: not authorized to write in a transaction.
+        """
+        self._replayed = 0
         try:
-            batch = self.consumer.poll(POLL if self.partitions else JOINING)
+            wait = POLL_MS if self._states else JOINING_POLL_MS
+            batch = self.consumer.poll(wait, max_records=min(most, self.consumer.pace()))
             self._build_states()
-            for place, records in batch.items():
-                if records and place in self.partitions:
-                    self._replay_and_show(place, records)
-            due = time.monotonic() - self._committed_at > IDLE_COMMIT
-            if self._out or (self._uncommitted and due):
+            looked_at = self._look_at(batch)
+            if self._is_commit_due():
                 self._commit()
         except kafka.errors.AuthorizationError as error:  # it would not get better by waiting
             self._forget()
-            raise AccessError(
-                f'{self._id} may not write {self._alert_topic!r} in a transaction ({error}). {RIGHTS}'
-            ) from error
-        except AWAY as error:
+            raise AccessError(self._explain(error)) from error
+        except WAITED_OUT as error:
             self._start_over(error)
-        except BaseException:  # a mistake in the service, or a second Ctrl-C: what is half done is not committed by close()
+            return 0
+        except BaseException:
+            # A mistake in the service, or a second Ctrl-C: close() must not commit what is half
+            # done.
             self._forget()
             raise
+        return looked_at
 
-    def _build_states(self) -> None:
-        for place in list(self._fresh):
-            committed = self.consumer.committed(place, metadata=True, timeout_ms=PATIENCE * 1000)
-            partition = Partition(self.service.new_state())
-            if committed is None:
-                start = self._firsts.setdefault(place, self._position(place))
-                self._uncommitted.add(place)
-            else:
-                start = partition.restore(committed.metadata, committed.offset)
-            self.consumer.seek(place, start)
-            self.consumer.resume(place)
-            self.partitions[place] = partition
-            self._fresh.discard(place)
-
-    def _replay_and_show(self, place: TopicPartition, records: list[Any]) -> None:
-        partition = self.partitions[place]
-        partition.mark(records[0].offset, self.service.duration)
-        known = 0
-        self._replaying = True
-        try:
-            for some, wall in partition.as_then(records):
-                self._show(partition, some, wall)
-                known += len(some)
-        finally:
-            self._replaying = False
-        if known < len(records):
-            partition.end_replay()
-            self._show(partition, records[known:], self.service.clock())
-            self._uncommitted.add(place)
-
-    def emit(self, alert: Any, key: str, headers: list[tuple[str, bytes]]) -> None:
-        """Keep an alert for this poll's transaction; what is only replayed has had its alert."""
-        if not self._replaying:
-            validate(alert, Alert)
-            self._out.append(
-                {
-                    'topic': self._alert_topic,
-                    'value': encode(alert),
-                    'key': key.encode(),
-                    'headers': headers,
-                }
-            )
-            self._alerts.append(alert)
-
-    def _on_malformed(self, records: list[Any]) -> None:
-        for record in records:
-            self._malformed(record)
-
-    def _malformed(self, record: Any) -> None:
-        place = TopicPartition(record.topic, record.partition)
-        partition = self.partitions.get(place)
-        if partition is not None and record.offset >= partition.replay_until:
-            self._uncommitted.add(place)
-            if self.service.dead_letter_topic is not None:
-                self._out.append(letter(self.service.dead_letter_topic, record))
-
-    def _position(self, place: TopicPartition) -> int:
-        offset = self.consumer.position(place, timeout_ms=PATIENCE * 1000)
-        if offset is None:
-            raise kafka.errors.KafkaTimeoutError(
-                f'where {place} starts was not answered within {PATIENCE:g} s'
-            )
-        return offset
-
-    def _commit(self) -> None:
-        if self.producer is None:
-            self.producer = tuning.make_transactional(self._id)
-        offsets = {}
-        for place in self._uncommitted:
-            offset = self._position(place)
-            offsets[place] = OffsetAndMetadata(
-                offset, self.partitions[place].as_metadata(offset), -1
-            )
-        self.producer.begin_transaction()
-        for message in self._out:
-            self.producer.send(**message)
-        tuning.commit(self.producer, offsets, self._membership, PATIENCE)
-        told, self._alerts = self._alerts, []
-        self._out.clear()
-        self._uncommitted.clear()
-        self._committed_at = time.monotonic()
-        self._in_trouble = False
-        for alert in told:
-            self.service.tell(alert)
-
-    def _start_over(self, error: Exception) -> None:
-        """Give the transaction up, go back to what is committed, and do the batch again."""
-        if not self._in_trouble:
-            log.warning(
-                '%s: nothing was committed (%s: %s). It is done again.',
-                self._id,
-                type(error).__name__,
-                error,
-            )
-            self._in_trouble = True
-        self._forget()
-        if self.producer is not None:
-            tuning.give_up(self.producer)
-            self.producer = None
-        assigned = self.consumer.assignment()
-        self._fresh |= assigned
-        self.consumer.pause(*assigned)
-
-    def _forget(self) -> None:
-        for each in (self._out, self._alerts, self._uncommitted, self.partitions):
-            each.clear()
+    def emit(self, alert: Alert, key: str, headers: Headers) -> None:
+        """Keep an alert for the next transaction; what is only replayed has had its alert."""
+        if self._is_replay:
+            return
+        validate(alert, Alert)
+        message = {
+            'topic': self._alert_topic,
+            'value': encode(alert),
+            'key': key.encode(),
+            'headers': headers,
+        }
+        self._outbox.messages.append(message)
+        self._outbox.alerts.append(alert)
 
     def close(self) -> None:
         """Commit what was looked at, and leave the group."""
         try:
-            if self._uncommitted and not self._fresh:
+            if self._outbox.partitions and not self._assignment.held:
                 self._commit()
-        except AWAY as error:
+        except WAITED_OUT as error:
             self._start_over(error)
         finally:
             self.consumer.close(autocommit=False)
-            if self.producer is not None:
-                self.producer.close(timeout=1)
+            if self._producer is not None:
+                self._producer.close()
+
+    # Where a partition begins
+
+    def _build_states(self) -> None:
+        """Build the state of each partition that was just assigned, and let its records come."""
+        for partition in list(self._assignment.held):
+            state = PartitionState(self._service.new_state())
+            start = self._restore(partition, state)
+            self.consumer.seek(partition, start)
+            self._assignment.release(partition)
+            self._states[partition] = state
+
+    def _restore(self, partition: TopicPartition, state: PartitionState) -> int:
+        """Ask what the last commit remembers. Returns the offset to begin at."""
+        committed = self.consumer.committed(
+            partition, metadata=True, timeout_ms=ANSWER_TIMEOUT * 1000
+        )
+        if committed is None:
+            if partition not in self._first_offsets:
+                self._first_offsets[partition] = self._position(partition)
+            self._outbox.partitions.add(partition)
+            return self._first_offsets[partition]
+        memory = commit_metadata.load(committed.metadata)
+        if memory is None and committed.metadata:
+            log.warning(
+                '%s, partition %d: the metadata of the committed offset %d was not written by this '
+                'version (%.60r). The window begins empty there.',
+                partition.topic,
+                partition.partition,
+                committed.offset,
+                committed.metadata,
+            )
+        return state.restore(memory, committed.offset)
+
+    def _position(self, partition: TopicPartition) -> int:
+        offset = self.consumer.position(partition, timeout_ms=ANSWER_TIMEOUT * 1000)
+        if offset is None:
+            raise kafka.errors.KafkaTimeoutError(
+                f'where {partition.topic}, partition {partition.partition} starts was not answered '
+                f'within {ANSWER_TIMEOUT:g} s'
+            )
+        return offset
+
+    # Looking at records
+
+    def _look_at(self, batch: dict[TopicPartition, list[Any]]) -> int:
+        looked_at = 0
+        for partition, records in batch.items():
+            if records and partition in self._states:
+                looked_at += self._look_at_partition(partition, records)
+        return looked_at
+
+    def _look_at_partition(self, partition: TopicPartition, records: list[Any]) -> int:
+        """Replay what was looked at before, and look at the rest. Returns how many are new."""
+        state = self._states[partition]
+        state.mark(records[0].offset, self._service.duration)
+        new = records[self._replay(state, records) :]
+        if new:
+            state.end_replay()
+            show(self._service, state, new, self._clock())
+            self._outbox.partitions.add(partition)
+        return len(new)
+
+    def _replay(self, state: PartitionState, records: list[Any]) -> int:
+        replayed = 0
+        self._is_replay = True
+        try:
+            for part, wall in state.replayed(records):
+                show(self._service, state, part, wall)
+                replayed += len(part)
+        finally:
+            self._is_replay = False
+        self._replayed += replayed
+        return replayed
+
+    def _on_malformed(self, records: list[Any]) -> None:
+        """Records that cannot be read are done, too; their dead letters go into the transaction."""
+        for record in records:
+            partition = TopicPartition(record.topic, record.partition)
+            state = self._states.get(partition)
+            if state is None or record.offset < state.replay_until:
+                continue
+            self._outbox.partitions.add(partition)
+            if self._service.dead_letter_topic is not None:
+                self._outbox.messages.append(letter(self._service.dead_letter_topic, record))
+
+    # Committing, and what happens if that fails
+
+    def _is_commit_due(self) -> bool:
+        if self._outbox.messages:
+            return True
+        idle = time.monotonic() - self._committed_at > IDLE_COMMIT
+        return idle and bool(self._outbox.partitions)
+
+    def _commit(self) -> None:
+        """Write what is in the outbox in one transaction, with the offsets."""
+        if self._producer is None:
+            self._producer = self.producer_class(self._id, ANSWER_TIMEOUT)
+        producer = self._producer
+        offsets = {partition: self._to_commit(partition) for partition in self._outbox.partitions}
+        producer.begin()
+        for message in self._outbox.messages:
+            producer.send(**message)
+        producer.send_offsets(offsets, self._assignment.group_metadata)
+        producer.commit()
+        written = list(self._outbox.alerts)
+        self._outbox.clear()
+        self._committed_at = time.monotonic()
+        self._in_trouble = False
+        for alert in written:
+            self._on_alert(alert)
+
+    def _to_commit(self, partition: TopicPartition) -> OffsetAndMetadata:
+        offset = self._position(partition)
+        memory = self._states[partition].remember(offset)
+        return OffsetAndMetadata(offset, commit_metadata.dump(memory), -1)
+
+    def _start_over(self, error: Exception) -> None:
+        """Give the transaction up, go back to what is committed, and do the batch again."""
+        if not self._in_trouble:
+            self._in_trouble = True
+            log.warning('%s: nothing was committed (%s). It is done again.', self._id, error)
+        self._forget()
+        if self._producer is not None:
+            self._producer.give_up()
+            self._producer = None
+        self._assignment.hold(self.consumer.assignment())
+
+    def _forget(self) -> None:
+        self._outbox.clear()
+        self._states.clear()
+
+    def _drop(self, partitions: Iterable[TopicPartition]) -> None:
+        """The state of partitions leaves with them."""
+        for partition in partitions:
+            self._states.pop(partition, None)
+            self._outbox.partitions.discard(partition)
+
+    def _explain(self, error: Exception) -> str:
+        return (
+            f'{self._id}: not authorized to write to {self._alert_topic!r} in a transaction '
+            f'({error}). Ask for WRITE on the topic and on transactional ids that begin with the '
+            'group, or leave group_id out.'
+        )
+
+
+class _Outbox:
+    """What the next transaction writes."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []  # alerts and dead letters, for the producer
+        self.alerts: list[Alert] = []  # to be told of afterwards
+        self.partitions: set[TopicPartition] = set()  # whose offsets have moved
+
+    def clear(self) -> None:
+        """Nothing is to be written."""
+        self.messages.clear()
+        self.alerts.clear()
+        self.partitions.clear()

@@ -1,7 +1,7 @@
-"""What a topic holds until now: the past, as far as a service needs it (walkthrough step 8, behind ``services.py``).
+"""What a topic holds until now: the past, as far as a service needs it (walkthrough step 8).
 
-The one idea to take away: there is no other memory. Who was here, what was answered, what was copied: all of it is read
-back from the log, at the moment it is needed.
+The one idea to take away: there is no other memory. Who was here, what was answered, what was
+copied: all of it is read back from the log, at the moment it is needed.
 """
 
 import contextlib
@@ -65,11 +65,23 @@ def ensure_topic(topic: str, config: Mapping[str, str], partitions: int = 1) -> 
 
 
 def origin(record: Any) -> str:
-    """Where a record stands, as a name for it: ``'human-messages/0/17'``. No other record ever has it."""
+    """The name of a record, ``'human-messages/0/17'``: no other record ever has it."""
     return f'{record.topic}/{record.partition}/{record.offset}'
 
 
 def causes(topic: str, last: int = 20_000) -> set[str]:
-    """The origins of the records for which something was sent to a topic, among its last messages of each partition."""
-    headers = (header for record in read_back(topic, offset=-last) for header in record.headers)
-    return {(data or b'').decode(errors='replace') for name, data in headers if name == BECAUSE}
+    """For which records something was sent to a topic: a crash may have hidden that it was done.
+
+    Args:
+        topic: where it was sent to.
+        last: how many messages to look at, the last ones of each partition.
+
+    Returns:
+        The `origin` of each: ``{'human-messages/0/17'}``.
+    """
+    found = set()
+    for record in read_back(topic, offset=-last):
+        for name, data in record.headers:
+            if name == BECAUSE:
+                found.add((data or b'').decode(errors='replace'))
+    return found

@@ -1,13 +1,19 @@
-"""Services as a learner meets them: they see what is said, alert about it, and end when they are told to."""
+"""Services as a learner meets them.
+
+They see what is said, alert about it, and end when they are told to.
+"""
 
 import contextlib
 import json
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from kafka import OffsetAndMetadata, TopicPartition
 
 from alerts import AlertService, OffensiveContentAlertService, ThrottlingAlertService
 from consumer import get_consumer
@@ -68,7 +74,7 @@ def alerts(make_topic: Any) -> str:
 def test_every_message_over_the_limit_is_alerted_about(
     topic: str, alerts: str, group: str | None, capsys: Any
 ) -> None:
-    """limit=2: the third and the fourth, keyed by the sender, with the message that triggered it."""
+    """limit=2: the third and the fourth, keyed by the sender, with the message itself."""
     with running(
         ThrottlingAlertService(
             monitor_topic=topic, alert_topic=alerts, group_id=group and f'{group}-{topic}', limit=2
@@ -115,7 +121,10 @@ def test_offensive_words_are_masked_in_the_alert(
     ids=['future', 'past', 'mixed'],
 )
 def test_timestamps_do_not_evade_the_throttle(topic: str, alerts: str, skew: list[float]) -> None:
-    """An hour ahead, a year back, or all mixed: thirty messages at once are thirty messages at once."""
+    """An hour ahead, a year back, or all mixed.
+
+    Thirty messages at once are thirty messages at once.
+    """
     with running(ThrottlingAlertService(monitor_topic=topic, alert_topic=alerts, limit=10)):
         for number in range(30):
             send_msg(
@@ -132,7 +141,10 @@ def test_timestamps_do_not_evade_the_throttle(topic: str, alerts: str, skew: lis
 def test_timestamps_from_the_future_are_where_they_were_after_a_restart(
     topic: str, alerts: str
 ) -> None:
-    """Four messages that are far ahead of the service's clock, a hundred seconds, a restart: they have left the window of a minute."""
+    """Four messages that are far ahead of the service's clock, a hundred seconds, a restart.
+
+    They have left the window of a minute.
+    """
     for start, clock, expected in ((0, 1000.0, ['3']), (4, 1100.0, ['3', '7'])):
         with running(
             ThrottlingAlertService(
@@ -214,7 +226,10 @@ def test_a_service_of_ones_own_remembers_across_a_restart(topic: str, alerts: st
 
 
 def test_a_mistake_in_a_service_ends_it_and_loses_nothing(topic: str, alerts: str) -> None:
-    """The exception comes out of monitor(); once mended, the service goes on with the same message."""
+    """The exception comes out of monitor().
+
+    Once mended, the service goes on with the same message.
+    """
 
     class Broken(ThrottlingAlertService):
         def process_message(self, message: Any) -> None:
@@ -235,6 +250,68 @@ def test_a_mistake_in_a_service_ends_it_and_loses_nothing(topic: str, alerts: st
         2,
         3,
     ]
+
+
+@pytest.mark.parametrize('group', [None, 'count'], ids=['view', 'group'])
+def test_an_alert_service_runs_as_other_services_do(
+    topic: str, alerts: str, group: str | None, capsys: Any
+) -> None:
+    """`with`, run(count=..., timeout=...): a count is exact, the next run goes on behind it."""
+    seen: list[str] = []
+
+    class Watching(AlertService):
+        def process_message(self, message: Any) -> None:
+            seen.append(message.value['contents'])
+            self.emit_alert(message)
+
+    with Watching(topic, alerts, group and f'{group}-{topic}') as service:
+        for number in range(5):
+            send_msg(topic, {'sender': 'red', 'contents': str(number)}, block=True)
+        assert service.run(count=2) == 2
+        assert seen == ['0', '1']
+        assert service.run(timeout=0.5) == 3
+        assert service.run(timeout=0.3) == 0
+    assert seen == list('01234')
+    assert [record.value['triggered_by']['contents'] for record in hear(alerts, 5)] == seen
+    assert capsys.readouterr().out.splitlines() == ['ALERT alert: red triggered alert'] * 5
+
+
+def test_ctrl_c_ends_a_service_behind_the_step_it_is_at(topic: str, alerts: str) -> None:
+    """Ctrl-C in the middle of the work: what was looked at is committed; the next one goes on."""
+
+    class Pressed(AlertService):
+        def process_message(self, message: Any) -> None:
+            if message.value['contents'] == 'one':
+                os.kill(os.getpid(), signal.SIGINT)
+            self.emit_alert(message)
+
+    for text in ('one', 'two'):
+        send_msg(topic, {'sender': 'red', 'contents': text}, block=True)
+    service = Pressed(topic, alerts, f'pressed-{topic}', 'earliest')
+    service.monitor()
+    assert service.run(timeout=0.5) == 0
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert len(hear(alerts, 2)) == 2
+
+
+@pytest.mark.parametrize(
+    'metadata', ['somebody was here', '{"from":0,"before":1.0,"now":2.0}', '{"v":999}']
+)
+def test_the_metadata_of_another_tool_or_version_is_no_memory(
+    topic: str, alerts: str, metadata: str, caplog: Any
+) -> None:
+    """It begins at the committed offset with an empty window, and says so in one line."""
+    for number in range(4):
+        send_msg(topic, {'sender': 'red', 'contents': str(number)}, block=True)
+    reader = get_consumer(topic, offset='earliest', group_id=f'foreign-{topic}')
+    partition = TopicPartition(topic, 0)
+    reader.poll(5000)
+    reader.commit({partition: OffsetAndMetadata(2, metadata, -1)})
+    reader.close(autocommit=False)
+    service = ThrottlingAlertService(topic, alerts, f'foreign-{topic}', limit=1)
+    assert service.run(timeout=0.5) == 2
+    assert [record.value['triggered_by']['contents'] for record in hear(alerts, 1)] == ['3']
+    assert caplog.text.count('The window begins empty there') == 1
 
 
 def test_what_makes_no_sense_is_said_at_once() -> None:

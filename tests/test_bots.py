@@ -46,7 +46,10 @@ def test_what_to_answer_is_decided_without_kafka() -> None:
 
 
 def test_two_bots_stay_quiet_towards_each_other(topic: str, say: Say, hear: Hear) -> None:
-    """Two bots that answer everything: each answers each person's message once, and after that there is silence."""
+    """Two bots that answer everything.
+
+    Each answers each person's message once, and after that there is silence.
+    """
     bots = [Echo(topic, sender='one'), Echo(topic, sender='two'), Echo(topic, sender='two')]
     threads = [threading.Thread(target=bot.run, daemon=True) for bot in bots]
     for bot in bots:
@@ -75,7 +78,10 @@ def test_two_bots_stay_quiet_towards_each_other(topic: str, say: Say, hear: Hear
 
 
 def test_an_unsigned_bot_would_not_be_quiet(topic: str, say: Say, hear: Hear) -> None:
-    """The signature is what keeps them quiet: a message without it is a person's, even if a bot's words are in it."""
+    """The signature is what keeps them quiet.
+
+    A message without it is a person's, even if a bot's words are in it.
+    """
     with Echo(topic, sender='one') as bot:
         say('two', 'you said hello')
         say('two', 'you said hello', headers=[('bot', b'two')])
@@ -85,7 +91,10 @@ def test_an_unsigned_bot_would_not_be_quiet(topic: str, say: Say, hear: Hear) ->
 
 
 def test_a_durable_bot_answers_once(topic: str, say: Say, hear: Hear) -> None:
-    """What was asked while it was away it answers later; if Kafka lost the commit, its own answers say what it did."""
+    """What was asked while it was away it answers later.
+
+    If Kafka lost the commit, its own answers say what it did.
+    """
     for number in range(3):
         say('red', str(number))
     Echo(topic, sender='echo', group_id='first', offset='earliest').run(count=2)
@@ -102,7 +111,10 @@ def test_a_durable_bot_answers_once(topic: str, say: Say, hear: Hear) -> None:
 
 @needs_chatlogs
 def test_a_talker_knows_the_room(topic: str, say: Say, hear: Hear) -> None:
-    """It learns each of two real days' messages once, as markovify itself learns them from the files, and none of a bot's."""
+    """It learns each of two real days' messages once, and none of a bot's.
+
+    It learns as markovify itself does from the files.
+    """
     replay(topic)
     send_msg(topic, {'sender': 'other', 'contents': 'words of a bot'}, headers=[('bot', b'other')])
     flush()
@@ -154,7 +166,10 @@ def test_a_talker_with_nothing_to_say_is_quiet(texts: list[str]) -> None:
 
 
 def test_a_durable_talker_reacts_once_and_knows_all(topic: str, say: Say, hear: Hear) -> None:
-    """The group remembers what it reacted to, the log what was said: after a restart it speaks for new messages only, from all it heard."""
+    """The group remembers what it reacted to, the log what was said.
+
+    After a restart it speaks for new messages only, from all it heard.
+    """
     for text in ['the cat sat', 'the dog ran']:
         say('red', text)
     RoomTalker(topic, every=1, group_id='talker', offset='earliest').run(timeout=0.3)

@@ -32,7 +32,7 @@ BAD = [
 
 @pytest.fixture
 def get(kafka: Kafka) -> Iterator[Get]:
-    """get_consumer, whose consumers are closed after the test, and whose loops end after 5 s of silence."""
+    """get_consumer; its consumers are closed after the test, its loops end after 5 s of silence."""
     with readers() as get:
         yield get
 
@@ -54,7 +54,10 @@ def origin(record: Any) -> dict[str, str]:
 
 
 def test_a_dead_letter_is_the_original_and_where_it_came_from(topic: str, get: Get) -> None:
-    """Bytes, key, headers and time of each bad record are on the dead-letter topic, in order, with its place, when and why."""
+    """Bytes, key, headers and time of each bad record are on the dead-letter topic, in order.
+
+    With them stands where it was, when that was found out, and why.
+    """
     send_bad(topic)
     dead = f'{topic}.dead'
     assert take(
@@ -87,7 +90,10 @@ def test_without_a_dead_letter_topic_nothing_is_sent(topic: str, get: Get) -> No
 
 
 def test_dead_letters_go_back_to_where_they_came_from_once(topic: str, get: Get) -> None:
-    """Redrive sends each letter to its origin as it was before, without our headers; a second redrive sends only what is new."""
+    """Redrive sends each letter to its origin as it was before, without our headers.
+
+    A second redrive sends only what is new.
+    """
     dead = f'{topic}.dead'
     send_bad(topic)
     before = [
@@ -105,7 +111,10 @@ def test_dead_letters_go_back_to_where_they_came_from_once(topic: str, get: Get)
 
 
 def test_a_letter_that_dies_again_says_where_it_died_last(topic: str, get: Get) -> None:
-    """A redriven record that still cannot be read comes again, with one set of headers: those of its last place."""
+    """A redriven record that still cannot be read comes again, with one set of headers.
+
+    Those of its last place.
+    """
     dead = f'{topic}.dead'
     get_producer().send(topic, b'no json', b'key').get(10)
     group = f'{topic}-group'
@@ -126,7 +135,10 @@ def test_a_letter_that_dies_again_says_where_it_died_last(topic: str, get: Get) 
 
 
 def test_redrive_is_a_command(topic: str, get: Get) -> None:
-    """`python -m deadletters TOPIC` does it and says how many; without a topic it says what it wants."""
+    """`python -m deadletters TOPIC` does it and says how many.
+
+    Without a topic it says what it wants.
+    """
     dead = f'{topic}.dead'
     get_producer().send(topic, b'no json', b'key').get(10)
     assert rest(get(topic, offset='earliest', dead_letter_topic=dead)) == []
@@ -140,7 +152,10 @@ def test_redrive_is_a_command(topic: str, get: Get) -> None:
 
 
 def test_what_is_no_dead_letter_is_told(topic: str) -> None:
-    """A topic whose records have no such headers is an error that names the record and the topic that was meant."""
+    """A topic whose records have no such headers is an error.
+
+    It names the record, and the topic that was meant.
+    """
     send_msg(topic, GOOD, block=True)
     with pytest.raises(
         MessageError, match=rf'{topic}, partition 0, offset 0 is no dead letter.*dead_letter_topic='
@@ -149,7 +164,10 @@ def test_what_is_no_dead_letter_is_told(topic: str) -> None:
 
 
 def test_a_letter_that_cannot_be_kept_is_not_passed_by(make_topic: Any, get: Get) -> None:
-    """If the dead-letter topic refuses a letter, the loop says so instead of losing it, and meets it again at the next try."""
+    """If the dead-letter topic refuses a letter, the loop says so instead of losing it.
+
+    It meets it again at the next try.
+    """
     topic, dead = make_topic(), make_topic(**{'max.message.bytes': '100'})
     group = f'{topic}-group'
     get_producer().send(topic, b'no json ' * 50, b'key').get(10)

@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from errors import MessageError
-from schemas import Alert, HumanMessage, Malformed, decode, encode, printable, validate
+from schemas import (
+    Alert,
+    HumanMessage,
+    Malformed,
+    chat_line,
+    decode,
+    encode,
+    printable,
+    validate,
+)
 
 CIRCLE: list[Any] = []
 CIRCLE.append(CIRCLE)
@@ -228,3 +237,18 @@ def test_nothing_printed_can_move_the_cursor(text: Any, shown: str) -> None:
     """
     assert printable(text) == shown
     printable(text).encode()
+
+
+@pytest.mark.parametrize(
+    ('message', 'line'),
+    [
+        (SAID, 'red said: hello'),
+        (SAID | {'contents': 'hi\nroot said: \x1b[2J'}, r'red said: hi\nroot said: \x1b[2J'),
+        ({'sender': 1, 'contents': None}, '1 said: None'),
+        ({'sender': 'red'}, "{'sender': 'red'}"),
+        ('text\n', r'text\n'),
+    ],
+)
+def test_a_chat_line_is_one_line(message: Any, line: str) -> None:
+    """Who said what, safe for a terminal; what is no chat message is shown as it is."""
+    assert chat_line(message) == line

@@ -1,4 +1,7 @@
-"""What is built on the log says what the log says: trends, presence and another key against two real days of chat."""
+"""What is built on the log says what the log says.
+
+Trends, presence and another key against two real days of chat.
+"""
 
 import re
 import subprocess
@@ -29,7 +32,10 @@ MakeTopic = Callable[..., str]
 
 @needs_chatlogs
 def test_trending_words_are_those_of_the_window(make_topic: MakeTopic) -> None:
-    """After two real days, whatever the order of partitions, the counts are those of the last window, counted from the log."""
+    """After two real days the counts are those of the last window, counted from the log.
+
+    The order of the partitions does not matter.
+    """
     topic = make_topic(partitions=3)
     assert replay(topic) == COUNT
     log = records(topic)
@@ -49,7 +55,10 @@ def test_trending_words_are_those_of_the_window(make_topic: MakeTopic) -> None:
 
 @needs_chatlogs
 def test_trending_words_survive_a_restart(topic: str) -> None:
-    """A durable one, stopped halfway and started anew with nothing in memory, counts what one that never stopped counts."""
+    """A durable one, stopped halfway and started anew with nothing in memory.
+
+    It counts what one that never stopped counts.
+    """
     replay(topic)
     whole = TrendingWords(topic, window=3600.0, offset='earliest')
     whole.run(timeout=1.0)
@@ -62,7 +71,10 @@ def test_trending_words_survive_a_restart(topic: str) -> None:
 
 
 def test_a_window_slides_over_record_time() -> None:
-    """Words leave with the window, late ones count if they are in it, and no clock of a sender moves it into the future."""
+    """Words leave with the window, late ones count if they are in it.
+
+    No clock of a sender moves it into the future.
+    """
     trends = TrendingWords('human-messages', window=60.0, clock=lambda: 1000.0)
     for text, at in [
         ('first', 900.0),
@@ -79,7 +91,10 @@ def test_a_window_slides_over_record_time() -> None:
 
 @needs_chatlogs
 def test_presence_is_who_said_something_lately(make_topic: MakeTopic) -> None:
-    """After two real days, the table read back from its topic is who spoke within the time, and when last."""
+    """After two real days, the table read back from its topic is right.
+
+    It is who spoke within the time, and when last.
+    """
     topic, table = make_topic(partitions=3), f'{make_topic()}-presence'
     replay(topic)
     log = records(topic)
@@ -106,7 +121,10 @@ def test_presence_is_who_said_something_lately(make_topic: MakeTopic) -> None:
 
 
 def test_presence_remembers_nothing_but_its_topic(topic: str, say: Say) -> None:
-    """Another instance, later, removes who went away while nobody looked; the topic is compacted."""
+    """Another instance, later, removes who went away while nobody looked.
+
+    The topic is compacted.
+    """
     from kafka import KafkaAdminClient
     from kafka.admin import ConfigResource, ConfigResourceType
 
@@ -132,7 +150,10 @@ def test_presence_remembers_nothing_but_its_topic(topic: str, say: Say) -> None:
 
 @needs_chatlogs
 def test_rekeying_puts_each_sender_into_order(make_topic: MakeTopic) -> None:
-    """Two real days, without keys and so all over the partitions, are whole copies in another topic: each sender on one, in order."""
+    """Two real days, without keys, are copied whole to another topic.
+
+    There each sender is on one partition, in order.
+    """
     topic, to = make_topic(partitions=1), make_topic(partitions=3)
     for sender, contents in said():
         send_msg(
@@ -165,7 +186,10 @@ def test_rekeying_puts_each_sender_into_order(make_topic: MakeTopic) -> None:
 
 
 def test_a_copy_is_made_once(topic: str, say: Say, make_topic: MakeTopic) -> None:
-    """If Kafka lost the commit, the copies themselves say what was done: nothing doubles, nothing is missing."""
+    """If Kafka lost the commit, the copies themselves say what was done.
+
+    Nothing doubles, nothing is missing.
+    """
     to = make_topic(partitions=2)
     for number in range(6):
         say(f'sender {number}', 'hello')
@@ -209,7 +233,10 @@ Slow(sys.argv[1], sys.argv[2]).run()
 
 @needs_chatlogs
 def test_copying_that_was_killed_doubles_nothing(topic: str, make_topic: MakeTopic) -> None:
-    """Killed with -9 when most copies were made and none committed, the next one makes the others: each original has one copy."""
+    """Killed with -9 when most copies were made and none committed.
+
+    The next one makes the others: each original has one copy.
+    """
     to = make_topic(partitions=3)
     replay(topic)
     command = [sys.executable, '-c', KILLED, topic, to]
@@ -230,7 +257,10 @@ def test_copying_that_was_killed_doubles_nothing(topic: str, make_topic: MakeTop
 
 
 def test_members_that_share_a_room_agree_on_who_is_here(make_topic: MakeTopic) -> None:
-    """A member that gave a partition away removes nobody there, however old its own knowledge is; one that takes over goes on."""
+    """A member that gave a partition away removes nobody there, however old its own knowledge is.
+
+    One that takes over goes on.
+    """
     topic, table = make_topic(partitions=2), f'{make_topic()}-presence'
     clock = [time.time()]
     options: dict[str, Any] = {
@@ -258,8 +288,8 @@ def test_members_that_share_a_room_agree_on_who_is_here(make_topic: MakeTopic) -
     talk(people)
     wait(members[0].who_is_here, dict.fromkeys(people, pytest.approx(clock[0], abs=0.002)))
     threads[1].start()
-    wait(lambda: [len(member.places) for member in members], [1, 1])
-    (kept,) = {place.partition for place in members[0].places}
+    wait(lambda: [len(member.partitions) for member in members], [1, 1])
+    (kept,) = {partition.partition for partition in members[0].partitions}
     on_kept = {each.key.decode() for each in records(topic) if each.partition == kept}
     assert 0 < len(on_kept) < 8
     clock[0] += 61.0
@@ -271,7 +301,7 @@ def test_members_that_share_a_room_agree_on_who_is_here(make_topic: MakeTopic) -
     members[0].stop()
     threads[0].join(10)
     assert members[0].who_is_here().keys() == set(people)
-    wait(lambda: len(members[1].places), 2)
+    wait(lambda: len(members[1].partitions), 2)
     clock[0] += 61.0
     talk(people[:4])
     wait(lambda: members[1].rows().keys(), set(people[:4]))

@@ -60,7 +60,10 @@ def test_a_simulator_leaves_the_global_randomness_alone() -> None:
 def test_the_walkthrough_call_says_what_is_in_the_log(
     topic: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """NonsenseSimulator(topic, key, delay) sends {'sender', 'contents'} under its key, and prints each message."""
+    """NonsenseSimulator(topic, key, delay) sends {'sender', 'contents'} under its key.
+
+    It prints each message.
+    """
     assert NonsenseSimulator(topic=topic, key='green', delay=0).simulate(count=3) == 3
     log = records(topic)
     assert [record.key for record in log] == [b'green'] * 3
@@ -122,7 +125,10 @@ def test_get_value_is_honoured_and_none_ends_the_run(
 
 
 def test_get_delay_is_honoured_between_messages_only(topic: str) -> None:
-    """A delay stands between two messages: none before the first, none after the last, none for 0."""
+    """A delay stands between two messages.
+
+    None before the first, none after the last, none for 0.
+    """
     waits: list[float] = []
     pauses = iter([0.25, 0, 4.0])
 
@@ -162,7 +168,10 @@ def test_a_count_of_nothing_sends_nothing(topic: str) -> None:
 
 
 def test_what_is_no_message_is_refused_before_the_wire(topic: str) -> None:
-    """No text from get_message, no JSON from get_value: an error shows the value. What was said before is kept."""
+    """No text from get_message, no JSON from get_value: an error shows the value.
+
+    What was said before is kept.
+    """
 
     class Forgetful(MsgSimulator):
         def get_message(self) -> str:
@@ -198,7 +207,10 @@ def test_all_choices_are_made_and_no_other(topic: str) -> None:
 
 
 def test_a_crowd_has_many_senders_each_on_one_partition(make_topic: Callable[..., str]) -> None:
-    """Each of the crowd's senders has a key of its own and stays on one partition; together they use them all."""
+    """Each of the crowd's senders has a key of its own and stays on one partition.
+
+    Together they use them all.
+    """
     topic = make_topic(partitions=3)
     assert (
         CrowdSimulator(topic, senders=20, delay=0, seed=1).simulate(count=400, print_msg=False)
@@ -224,7 +236,12 @@ def test_a_big_crowd_has_no_double() -> None:
 
 def test_importing_simulators_does_not_import_faker() -> None:
     """Only who makes a crowd waits for Faker."""
-    code = "import simulators, sys; print('faker' in sys.modules); simulators.CrowdSimulator('any'); print('faker' in sys.modules)"
+    code = """
+import simulators, sys
+print('faker' in sys.modules)
+simulators.CrowdSimulator('any')
+print('faker' in sys.modules)
+"""
     run = subprocess.run(
         [sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, timeout=60
     )

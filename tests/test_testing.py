@@ -119,7 +119,7 @@ def test_what_a_service_sends_can_be_overheard_without_kafka(
 
 
 def test_a_learners_tests_run_as_they_are(kafka: Any, tmp_path: Path) -> None:
-    """Ten lines for a bot, with and without Kafka, as a learner writes them into a file of their own."""
+    """Ten lines for a bot, with and without Kafka, in a file as a learner writes it."""
     path = tmp_path / 'test_shouter.py'
     path.write_text(LEARNERS, encoding='utf-8')
     command = [

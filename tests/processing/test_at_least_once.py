@@ -36,7 +36,10 @@ class Noting(Service):
 
 
 def test_a_durable_service_goes_on_where_it_stopped(topic: str, say: Say) -> None:
-    """With a group nothing said meanwhile is missed and nothing is given twice; without one a service starts now."""
+    """With a group nothing said meanwhile is missed and nothing is given twice.
+
+    Without one a service starts now.
+    """
     say('red', 'before')
     for group, expected in [('notes', ['before', 'one', 'two', 'three']), (None, ['two', 'three'])]:
         found = []
@@ -49,7 +52,10 @@ def test_a_durable_service_goes_on_where_it_stopped(topic: str, say: Say) -> Non
 
 
 def test_offsets_are_committed_after_the_work(topic: str, say: Say) -> None:
-    """A record whose work failed is not committed: the next run is given it again, and those after it."""
+    """A record whose work failed is not committed.
+
+    The next run is given it again, and those after it.
+    """
 
     class Careless(Noting):
         def on_message(self, record: Any) -> None:
@@ -70,7 +76,10 @@ def test_offsets_are_committed_after_the_work(topic: str, say: Say) -> None:
 
 
 def test_what_was_not_acknowledged_is_not_committed(topic: str, say: Say) -> None:
-    """If a message that a record led to does not reach Kafka, run says so, and the record is done again."""
+    """If a message that a record led to does not reach Kafka, run says so.
+
+    The record is done again.
+    """
     from kafka.future import Future
 
     class Unlucky(Noting):
@@ -110,7 +119,10 @@ def test_a_count_is_exact(topic: str, say: Say) -> None:
 
 
 def test_stop_ends_a_service_after_the_record_it_is_at(topic: str, say: Say) -> None:
-    """stop() from another thread, or from the work itself; what comes behind is left for the next run."""
+    """stop() from another thread, or from the work itself.
+
+    What comes behind is left for the next run.
+    """
 
     class Once(Noting):
         def on_message(self, record: Any) -> None:
@@ -130,7 +142,10 @@ def test_stop_ends_a_service_after_the_record_it_is_at(topic: str, say: Say) -> 
 
 
 def test_ctrl_c_ends_a_service_and_keeps_what_was_done(topic: str, say: Say) -> None:
-    """Ctrl-C in the middle of the work: the record is finished and committed, run returns, Ctrl-C is Python's own again."""
+    """Ctrl-C in the middle of the work.
+
+    The record is finished and committed, run returns, Ctrl-C is Python's own again.
+    """
 
     class Pressed(Noting):
         def on_message(self, record: Any) -> None:
@@ -161,10 +176,10 @@ def test_members_of_a_group_share_the_work(make_topic: MakeTopic) -> None:
         thread.start()
     deadline = time.monotonic() + 30
     while (
-        not all(member.places for member in members)
-        or sum(len(member.places) for member in members) != 4
+        not all(member.partitions for member in members)
+        or sum(len(member.partitions) for member in members) != 4
     ):
-        assert time.monotonic() < deadline, [member.places for member in members]
+        assert time.monotonic() < deadline, [member.partitions for member in members]
         time.sleep(0.05)
     expected = [f'{number}' for number in range(40)]
     for number in expected:
@@ -193,7 +208,10 @@ def test_the_past_ends(topic: str, say: Say) -> None:
 
 @pytest.mark.broker
 def test_a_service_outlives_a_broker_that_is_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The broker is killed while a durable service works, and comes back: it goes on, and every copy is made, once."""
+    """The broker is killed while a durable service works, and comes back.
+
+    It goes on, and every copy is made, once.
+    """
     with Broker() as own:
         monkeypatch.setenv('KAFKA_BOOTSTRAP_SERVERS', own.bootstrap_servers)
         service = Rekey('chat', 'copies', group_id='rekey')
@@ -222,7 +240,10 @@ def test_a_service_outlives_a_broker_that_is_restarted(monkeypatch: pytest.Monke
 
 
 def test_a_service_that_has_seen_nothing_yet_has_its_place(make_topic: MakeTopic, say: Say) -> None:
-    """A new durable service fixes where it is, partition by partition: what is said while it is down is its too, what was before is not."""
+    """A new durable service fixes where it is, partition by partition.
+
+    What is said while it is down is its too, what was before is not.
+    """
     topic = make_topic(partitions=3)
     for number in range(9):
         send_msg(topic, {'sender': f'before {number}', 'contents': 'before'}, block=True)

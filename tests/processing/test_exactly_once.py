@@ -1,4 +1,7 @@
-"""Alerts exactly once: through kill -9, instances that come and go, brokers that restart, and a long sleep."""
+"""Alerts exactly once.
+
+Through kill -9, instances that come and go, brokers that restart, and a long sleep.
+"""
 
 import random
 import signal
@@ -101,7 +104,10 @@ def test_a_broker_that_restarts_costs_no_alert(
 def test_services_that_slept_through_their_session_do_not_alert_twice(
     scene: Any, window: tuple[int, float], size: dict[str, int]
 ) -> None:
-    """Stopped for longer than their session, each at whatever it is doing, they find out that another one has taken over."""
+    """Stopped for longer than their session, each at whatever it is doing.
+
+    They find out that another one has taken over.
+    """
     stage = scene(window)
     rounds = size['kills'] // 4 or 1
     talk = stage.talk(size['messages'], size['senders'], seconds=9.0 * rounds)
@@ -115,6 +121,22 @@ def test_services_that_slept_through_their_session_do_not_alert_twice(
         for sleeper in sleepers:
             sleeper.send_signal(signal.SIGCONT)
     talk.join()
+    stage.wait_until_read()
+    stage.check()
+
+
+def test_a_service_that_ends_at_any_step_of_a_transaction_alerts_exactly_once(scene: Any) -> None:
+    """Ended in the midst of each step in turn, before and behind it, the next instance goes on."""
+    stage = scene(ORDINARY)
+    steps = ['send', 'send_offsets', 'commit']
+    points = [*steps, *(f'after {step}' for step in steps)]
+    talk = stage.talk(6_000, 100, seconds=2.5 * len(points))
+    for point in points:
+        process = stage.start(die_at=point)
+        assert process.wait(60) == 9, point
+        stage.instances.remove(process)
+    talk.join()
+    stage.start()
     stage.wait_until_read()
     stage.check()
 

@@ -47,7 +47,10 @@ def matches(path: Path, word: str) -> Counter[tuple[str, str]]:
 
 @needs_chatlogs
 def test_an_archive_holds_the_log(make_topic: MakeTopic, tmp_path: Path) -> None:
-    """Two real days are kept whole and found by their words; read again, with another group or none, nothing doubles."""
+    """Two real days are kept whole and found by their words.
+
+    Read again, with another group or none, nothing doubles.
+    """
     topic, path = make_topic(partitions=3), tmp_path / 'chat.db'
     replay(topic)
     assert Archive(topic, path, group_id='archive').run(timeout=1.0) == COUNT
@@ -105,7 +108,10 @@ with Fragile(topic, path, group_id=group or None) as archive:
 def test_an_archive_that_was_killed_goes_on(
     topic: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed with -9 between its file and Kafka's commit, and again amid a transaction, it ends up equal to the log."""
+    """Killed with -9 between its file and Kafka's commit, and again amid a transaction.
+
+    It ends up equal to the log.
+    """
     monkeypatch.setenv(
         'KAFKA_SESSION_TIMEOUT_MS', '6000'
     )  # the least that Kafka allows: so long the one that was killed is missed
@@ -135,7 +141,10 @@ def test_an_archive_that_was_killed_goes_on(
 def test_an_archive_refuses_another_topic_of_the_same_name(
     topic: str, say: Say, tmp_path: Path
 ) -> None:
-    """A file that knows more records than the topic has belongs to one that was deleted: the error says what to do."""
+    """A file that knows more records than the topic has belongs to one that was deleted.
+
+    The error says what to do.
+    """
     say('red', 'hello')
     archive = Archive(topic, tmp_path / 'chat.db')
     archive.run(count=1)

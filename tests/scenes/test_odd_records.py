@@ -1,4 +1,7 @@
-"""Records and arguments that nobody would send on purpose: they stop no loop and no service, and cost no message beside them."""
+"""Records and arguments that nobody would send on purpose.
+
+They stop no loop and no service, and cost no message beside them.
+"""
 
 import threading
 import time
@@ -14,7 +17,7 @@ from consumer import get_consumer
 from deadletters import forward, redrive
 from errors import AccessError, ChatError, DeliveryError, MessageError
 from processing.replay import causes
-from processing.windows import Throttle
+from processing.throttle import Throttle
 from producer import get_producer, send_msg
 from room.records import fetch_record
 from schemas import HumanMessage
@@ -24,6 +27,7 @@ from tests.support.reading import Get, readers
 from tests.test_alerts import hear, running
 
 MakeTopic = Callable[..., str]
+TOO_EARLY = datetime(1, 1, 1)  # noqa: DTZ001 - a learner gives no time zone either
 
 
 class NoText(str):
@@ -87,7 +91,10 @@ def test_a_large_letter_is_cut_and_not_sent_again(topic: str, get: Get, caplog: 
 def test_a_letter_that_is_refused_loses_nothing_beside_it(
     topic: str, make_topic: MakeTopic, get: Get
 ) -> None:
-    """The loop ends with an error and stands before the batch; a later send is not made to pay for it."""
+    """The loop ends with an error and stands before the batch.
+
+    A later send is not made to pay for it.
+    """
     for number in range(3):
         send_msg(topic, {'sender': 'red', 'contents': str(number)}, block=True)
     get_producer().send(topic, b'no json').get(10)
@@ -101,7 +108,10 @@ def test_a_letter_that_is_refused_loses_nothing_beside_it(
 
 
 def test_letters_do_not_go_round_in_circles(topic: str, get: Get) -> None:
-    """What a reader that was not repaired forwards again is left for the next redrive; and no topic takes its own dead letters."""
+    """What a reader that was not repaired forwards again is left for the next redrive.
+
+    And no topic takes its own dead letters.
+    """
     dead = f'{topic}.dead'
     get_producer().send(topic, b'no json').get(10)
     c = get(topic, offset='earliest', schema=HumanMessage, dead_letter_topic=dead, timeout=1.0)
@@ -126,7 +136,10 @@ def test_letters_do_not_go_round_in_circles(topic: str, get: Get) -> None:
 
 
 def test_redrive_says_what_is_missing(kafka: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A topic that is not there, or no Kafka, is an error that tells the way out; no topic is made by asking."""
+    """A topic that is not there, or no Kafka, is an error that tells the way out.
+
+    No topic is made by asking.
+    """
     with pytest.raises(AccessError, match=r"There is no topic 'nobody\.dead'"):
         redrive('nobody.dead')
     with pytest.raises(MessageError, match='no topic name'):
@@ -166,12 +179,12 @@ def test_no_time_to_wait_is_one_look(topic: str, get: Get) -> None:
 @pytest.mark.parametrize(
     ('arguments', 'says'),
     [
-        ({'group_id': ''}, 'no name of a group'),
-        ({'group_id': 5}, 'no name of a group'),
-        ({'group_id': '\ud800'}, 'no name of a group'),
+        ({'group_id': ''}, 'is not the name of a group'),
+        ({'group_id': 5}, 'is not the name of a group'),
+        ({'group_id': '\ud800'}, 'is not the name of a group'),
         ({'schema': {'sender': str}}, 'not a schema'),
         ({'dead_letter_topic': 'no name'}, 'no topic name'),
-        ({'offset': datetime(1, 1, 1)}, 'no time'),  # noqa: DTZ001 - a learner gives none either
+        ({'offset': TOO_EARLY}, 'a time that this system does not know'),
     ],
     ids=str,
 )
@@ -202,7 +215,10 @@ def test_a_failed_letter_is_counted(topic: str, make_topic: MakeTopic) -> None:
 
 
 def test_closing_beside_sending_threads_loses_no_message(topic: str) -> None:
-    """close() in one thread, while others send: they get a new producer, and no error of the client's."""
+    """close() in one thread, while others send.
+
+    They get a new producer, and no error of the client's.
+    """
     failures: list[BaseException] = []
 
     def talk(name: int) -> None:

@@ -1,4 +1,4 @@
-"""A topic, its alerts, the instances of a service that come and go, and what it must have alerted about."""
+"""A topic, the instances of a service that come and go, and what it must have alerted about."""
 
 import collections
 import json
@@ -20,11 +20,46 @@ from tests.support.logread import records
 __all__ = ['Scene']
 
 SERVICE = """
-import sys
+import os, sys
 from alerts import ThrottlingAlertService
-topic, alerts, limit, duration, repeat = sys.argv[1:]
-service = ThrottlingAlertService(topic, alerts, 'throttle-' + topic, 'earliest', limit=int(limit), duration=float(duration),
-                                 repeat_interval=float(repeat), dead_letter_topic=alerts + '.dead')
+from client.transactions import TransactionalProducer
+from processing.exactly_once import ExactlyOnceLoop
+
+topic, alerts, limit, duration, repeat, step = sys.argv[1:]
+
+class Dying(TransactionalProducer):
+    begun = 0
+
+    def begin(self):
+        Dying.begun += 1
+        super().begin()
+
+def die_at(name, before):
+    step = getattr(TransactionalProducer, name)
+
+    def dying(self, *args, **options):
+        if before and Dying.begun >= 3:
+            os._exit(9)
+        result = step(self, *args, **options)
+        if not before and Dying.begun >= 3:
+            os._exit(9)
+        return result
+
+    setattr(Dying, name, dying)
+
+if step:
+    die_at(step.removeprefix('after '), before=not step.startswith('after '))
+    ExactlyOnceLoop.producer_class = Dying
+service = ThrottlingAlertService(
+    topic,
+    alerts,
+    'throttle-' + topic,
+    'earliest',
+    limit=int(limit),
+    duration=float(duration),
+    repeat_interval=float(repeat),
+    dead_letter_topic=alerts + '.dead',
+)
 service.monitor()
 """
 # A killed member is missed, and its transaction given up, after these; 6 s each outside the tests.
@@ -46,9 +81,14 @@ class Scene:
         )
         admin.close()
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """One more instance."""
-        arguments = [self.topic, self.alerts, *map(str, self.window), str(self.repeat)]
+    def start(self, die_at: str = '') -> subprocess.Popen[bytes]:
+        """One more instance.
+
+        Args:
+            die_at: a step of a transaction, such as ``'commit'`` or ``'after commit'``: there the
+                process ends without another word, in its third transaction.
+        """
+        arguments = [self.topic, self.alerts, *map(str, self.window), str(self.repeat), die_at]
         environment = os.environ | {'KAFKA_BOOTSTRAP_SERVERS': self.servers} | EXPIRY
         process = subprocess.Popen(
             [sys.executable, '-W', 'ignore', '-c', SERVICE, *arguments],
@@ -71,7 +111,7 @@ class Scene:
             self.end(process)
 
     def talk(self, messages: int, senders: int, seconds: float) -> threading.Thread:
-        """Send numbered messages with times of their own, over so many seconds, in the background."""
+        """Send numbered messages with times of their own, in the background, for so long."""
 
         def send() -> None:
             chance, sent_at, start = random.Random(4), time.time() - 3600, time.monotonic()
@@ -148,9 +188,10 @@ class Scene:
             found = self.found()
         time.sleep(1.0)  # for one too many
         found = self.found()
-        twice = [place for place, count in collections.Counter(found).items() if count > 1]
+        twice = [name for name, count in collections.Counter(found).items() if count > 1]
+        missing = sorted(set(expected) - set(found))
         assert not twice, f'{len(twice)} alerts are there more than once: {twice[:5]}'
         assert found == expected, (
-            f'{len(found)} alerts, expected {len(expected)}; missing {sorted(set(expected) - set(found))[:5]}'
+            f'{len(found)} alerts, expected {len(expected)}; missing {missing[:5]}'
         )
         assert len(expected) > 50, 'too few alerts to prove anything'

@@ -1,0 +1,154 @@
+"""A transaction, step by step: messages and consumed offsets that count together, or not at all.
+
+The exactly-once loop of the alert services uses it (``processing/exactly_once.py``). kafka-python
+has the same steps, but its own methods wait for ever; these have a time limit.
+
+The one idea to take away: Kafka writes the records of a transaction at once. What makes them count
+is one last mark behind them.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import kafka.errors
+from kafka import OffsetAndMetadata, TopicPartition
+
+import settings
+from client.chat_producer import make_producer
+from client.partitioner import make_partitioner
+from client.private_names import Workaround
+
+__all__ = ['TimeLimits', 'TransactionalProducer']
+
+log = logging.getLogger(__name__)
+
+ANSWER_TIMEOUT = 10.0  # seconds for each question to the transaction coordinator
+ABORT_TIMEOUT = 2.0  # seconds; an open transaction expires by itself (transaction.timeout.ms)
+CLOSE_TIMEOUT = 1.0  # seconds
+# The default of 100 ms between two questions makes a small transaction take 215 ms, this one 14 ms.
+RETRY_BACKOFF_MS = 5
+
+
+class TimeLimits(Workaround):
+    """Gives the steps of a transaction a time limit; kafka-python 3.0.12's own wait for ever."""
+
+    name = 'transaction-time-limits'
+    promise = 'a transaction that Kafka does not answer is given up after 10 s'
+    needs = (
+        '_transaction_manager.send_offsets_to_transaction(offsets, consumer_group_metadata)',
+        '_transaction_manager.begin_commit()',
+        '_transaction_manager.begin_abort()',
+        '_sender.wakeup()',
+    )
+
+
+class TransactionalProducer:
+    """A producer whose messages and offsets are committed together.
+
+    One transaction is ``begin``, ``send`` for each message, ``send_offsets``, ``commit``. Each
+    step is a method of its own, so that a test can end the process at any of them by overriding
+    it.
+
+    A producer of the same id that was there before is shut out (fenced), and its open transaction
+    aborted: so an id belongs to one instance of a service.
+
+    Args:
+        transactional_id: Kafka's ``transactional.id``, with the prefix of this Kafka's groups.
+        timeout: seconds for each answer of Kafka.
+
+    Raises:
+        UnreachableError: no Kafka there.
+        KafkaError: Kafka is there, and cannot begin transactions now.
+    """
+
+    def __init__(self, transactional_id: str, timeout: float = ANSWER_TIMEOUT) -> None:
+        self._timeout = timeout
+        options = settings.client_options(
+            'producer',
+            transactional_id=transactional_id,
+            retry_backoff_ms=RETRY_BACKOFF_MS,
+            partitioner=make_partitioner(),
+        )
+        self._producer = make_producer(options)
+        try:
+            self._producer.init_transactions()
+        except BaseException:
+            self._producer.close_soon()
+            raise
+        self._limits_time = TimeLimits.is_on(self._producer)
+
+    def begin(self) -> None:
+        """Begin a transaction. Kafka learns of it with its first message."""
+        self._producer.begin_transaction()
+
+    def send(self, **message: Any) -> Any:
+        """Send a message within the transaction.
+
+        Args:
+            **message: the arguments of ``KafkaProducer.send``, the topic with its prefix.
+
+        Returns:
+            kafka-python's future. Nobody needs to wait for it: ``commit`` does.
+        """
+        return self._producer.send(**message)
+
+    def send_offsets(
+        self, offsets: Mapping[TopicPartition, OffsetAndMetadata], group_metadata: Any
+    ) -> None:
+        """Make a group's offsets part of the transaction.
+
+        Args:
+            offsets: the next offset to read, for each partition.
+            group_metadata: what ``KafkaConsumer.group_metadata()`` returned when the partitions
+                were assigned. Kafka refuses the offsets of a member that has been replaced since.
+
+        Raises:
+            KafkaError: Kafka refused them, or did not answer in time.
+        """
+        if not offsets:
+            return
+        if self._limits_time:
+            manager = self._producer._transaction_manager
+            self._wait(manager.send_offsets_to_transaction(offsets, group_metadata))
+        else:
+            self._producer.send_offsets_to_transaction(offsets, group_metadata)
+
+    def commit(self) -> None:
+        """Make it count.
+
+        Raises:
+            KafkaError: it was not committed, or it is not known whether it was.
+        """
+        if self._limits_time:
+            self._wait(self._producer._transaction_manager.begin_commit())
+        else:
+            self._producer.commit_transaction()
+
+    def give_up(self) -> None:
+        """Abort the transaction, and use this producer no more.
+
+        Kafka is asked to abort, so that readers need not wait until the transaction expires; if it
+        does not answer, the transaction is left to expire.
+        """
+        try:
+            if self._limits_time:
+                result = self._producer._transaction_manager.begin_abort()
+                self._producer._sender.wakeup()
+                result.wait(timeout_ms=ABORT_TIMEOUT * 1000)
+            else:
+                self._producer.abort_transaction()
+        except kafka.errors.KafkaError:
+            log.debug('the transaction was not aborted, and will expire', exc_info=True)
+        self._producer.close_soon()
+
+    def close(self) -> None:
+        """Close the connections, after a commit."""
+        self._producer.close(timeout=CLOSE_TIMEOUT)
+
+    def _wait(self, result: Any) -> None:
+        self._producer._sender.wakeup()
+        if not result.wait(timeout_ms=self._timeout * 1000):
+            raise kafka.errors.KafkaTimeoutError(
+                f'a transaction was not answered within {self._timeout:g} s'
+            )
