@@ -36,7 +36,7 @@ class TimeLimits(Workaround):
     name = 'transaction-time-limits'
     promise = 'a transaction that Kafka does not answer is given up after 10 s'
     needs = (
-        '_transaction_manager.send_offsets_to_transaction(offsets, consumer_group_metadata)',
+        '_transaction_manager.send_offsets_to_transaction(offsets, group_metadata)',
         '_transaction_manager.begin_commit()',
         '_transaction_manager.begin_abort()',
         '_sender.wakeup()',
