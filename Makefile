@@ -6,6 +6,7 @@ N ?=
 DEMO_SECONDS ?=
 REPLAY ?=
 PYTEST ?=
+WORKERS ?= auto
 BENCH ?=
 FROM ?=
 
@@ -42,11 +43,15 @@ exercise: $(VENV)/dev  ## one exercise of the workshop, checked: make exercise N
 	@$(RUN) -m exercises $(N)
 
 .PHONY: test
-test: $(VENV)/dev browser  ## every test but the torture (PYTEST='-k readme --kafka=embedded' hands on options)
-	@$(RUN) -m pytest $(PYTEST)
+test: $(VENV)/dev browser  ## every test but the torture, several at once (PYTEST='-k readme --kafka=embedded' hands on options)
+	@$(RUN) -m pytest -n $(WORKERS) $(PYTEST)
+
+.PHONY: check
+check: lint types  ## while working: lint, types, and the tests that need no Kafka, no browser and no Docker
+	@$(RUN) -m pytest -n $(WORKERS) -q -m 'not (kafka or broker or browser or docker or slow or torture)' $(PYTEST)
 
 .PHONY: torture
-torture: $(VENV)/dev  ## the long tests: brokers killed, paused and cut off under load
+torture: $(VENV)/dev  ## the long tests, one after another: brokers killed, paused and cut off under load
 	@$(RUN) -m pytest -m torture --timeout 900 $(PYTEST)
 
 .PHONY: newest

@@ -1,4 +1,8 @@
-"""What every test has: a real Kafka, a clean environment, a topic of its own; and the README, run as it is written."""
+"""What every test has: a real Kafka, a clean environment, a topic of its own.
+
+The README is run from here too, as it is written. How tests are spread over several workers
+stands in ``tests/support/workers.py``.
+"""
 
 import os
 import secrets
@@ -11,7 +15,7 @@ import pytest
 from sybil import Sybil
 
 from testing import Conversation
-from tests.support import readme_blocks, testkafka
+from tests.support import readme_blocks, testkafka, workers
 from tests.support.testkafka import Kafka
 
 CHOICE = pytest.StashKey[testkafka.Choice]()
@@ -32,24 +36,58 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         '--kafka',
         choices=testkafka.PLACES,
         default='auto',
-        help='KAFKA_BOOTSTRAP_SERVERS (env), a Docker container, the embedded broker, or the first of these that is there (auto)',
+        help='KAFKA_BOOTSTRAP_SERVERS (env), a Docker container, the embedded broker, or the first '
+        'of these that is there (auto)',
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Decide where Kafka comes from, before anything changes the environment."""
-    if (
-        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    ):  # a shell's background job; the prompts of the README would inherit it
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # We are a shell's background job; the prompts of the README would inherit that.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[CHOICE] = testkafka.choose(config.getoption('--kafka'), os.environ)
     config.stash[NOTES] = []
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    """The header names the Kafka."""
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """The header names the Kafka, and how many workers share the tests."""
     choice = config.stash[CHOICE]
-    return f'kafka: {choice.missing or choice.why}'
+    return [f'kafka: {choice.missing or choice.why}', workers.header(config)]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """How many workers ``-n auto`` means."""
+    return workers.how_many()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file is run by one worker, whatever ``--dist`` says."""
+    return workers.scheduler(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark `kafka` whatever uses that fixture; of several workers, none begins a long file late."""
+    for item in items:
+        if 'kafka' in getattr(item, 'fixturenames', ()):
+            item.add_marker('kafka')
+    if workers.is_one_of_several(config):
+        workers.long_files_first(items)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker hands its notes to the process that prints the summary."""
+    if workers.is_one_of_several(session.config):
+        session.config.workeroutput['notes'] = session.config.stash[NOTES]  # type: ignore[attr-defined]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """The notes of a worker that has ended."""
+    notes = getattr(node, 'workeroutput', {}).get('notes', [])
+    node.config.stash[NOTES].extend(note for note in notes if note not in node.config.stash[NOTES])
 
 
 def pytest_terminal_summary(
@@ -61,16 +99,9 @@ def pytest_terminal_summary(
         terminalreporter.line(note)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever uses the kafka fixture is marked `kafka`."""
-    for item in items:
-        if 'kafka' in getattr(item, 'fixturenames', ()):
-            item.add_marker('kafka')
-
-
 @pytest.fixture(scope='session', name='session_kafka')
 def _session_kafka(pytestconfig: pytest.Config) -> Iterator[Kafka]:
-    """The one Kafka of this run, started by the first test that needs it."""
+    """The one Kafka of this run (or of this worker), started by the first test that needs it."""
     with testkafka.started(pytestconfig.stash[CHOICE], pytestconfig.stash[NOTES]) as kafka:
         yield kafka
 
@@ -89,7 +120,10 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def kafka(session_kafka: Kafka, clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> Kafka:
-    """A running Kafka, which the library finds through the environment: ``kafka.bootstrap_servers``."""
+    """A running Kafka, which the library finds through the environment.
+
+    Its address is ``kafka.bootstrap_servers``.
+    """
     for name, value in session_kafka.environment.items():
         monkeypatch.setenv(name, value)
     return session_kafka
@@ -97,7 +131,10 @@ def kafka(session_kafka: Kafka, clean_environment: None, monkeypatch: pytest.Mon
 
 @pytest.fixture
 def make_topic(kafka: Kafka) -> MakeTopic:
-    """Makes topics that no other test uses: ``make_topic(partitions=3, **{'retention.ms': '1000'})`` returns the name."""
+    """Makes topics that no other test uses.
+
+    ``make_topic(partitions=3, **{'retention.ms': '1000'})`` returns the name.
+    """
 
     def make(partitions: int = 1, **config: str) -> str:
         from kafka.admin import KafkaAdminClient
@@ -140,5 +177,8 @@ def say(room: Conversation) -> Callable[..., None]:
 
 @pytest.fixture
 def hear(room: Conversation) -> Callable[..., list[Any]]:
-    """``hear(2, timeout=5.0)`` waits for the next two messages of the test's topic; ``hear()`` gives all that are there."""
+    """``hear(2, timeout=5.0)`` waits for the next two messages of the test's topic.
+
+    ``hear()`` gives all that are there.
+    """
     return room.hear

@@ -69,6 +69,7 @@ def test_a_producer_is_closed_after_each_test(kafka: Kafka, earlier: list[Any], 
     earlier.append(get_producer())
 
 
+@pytest.mark.broker
 @pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_the_broker_goes_when_pytest_does(tmp_path: Path, how: signal.Signals) -> None:
     """The session's broker is gone within seconds after pytest was interrupted or killed."""

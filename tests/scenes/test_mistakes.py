@@ -345,6 +345,7 @@ def kafkas_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     logger.manager._clear_cache()  # type: ignore[attr-defined]
 
 
+@pytest.mark.broker
 @pytest.mark.parametrize('mistake', MISTAKES)
 def test_a_mistake_ends_in_an_error_that_tells_the_way_out(
     mistake: str,
