@@ -166,8 +166,8 @@ class MsgChoiceSimulator(MsgSimulator):
         topic: where to.
         options: the other arguments of ``MsgSimulator``.
 
-    >>> MsgChoiceSimulator(msg_choices=['yes', 'no'], key='oracle', delay=0,
-    seed=1).simulate(count=1) oracle said: yes 1
+    >>> oracle = MsgChoiceSimulator(msg_choices=['yes', 'no'], key='oracle', delay=0, seed=1)
+    >>> oracle.simulate(count=1) oracle said: yes 1
     """
 
     def __init__(
@@ -232,8 +232,8 @@ class CrowdSimulator(MsgSimulator):
     Attributes:
         senders: their names.
 
-    >>> CrowdSimulator(topic='human-messages', senders=20, delay=0, seed=1).simulate(count=3,
-    print_msg=False) 3
+    >>> crowd = CrowdSimulator(topic='human-messages', senders=20, delay=0, seed=1)
+    >>> crowd.simulate(count=3, print_msg=False) 3
     """
 
     def __init__(self, topic: str, senders: int = 20, delay: float = 0.2, **options: Any) -> None:
