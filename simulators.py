@@ -167,7 +167,9 @@ class MsgChoiceSimulator(MsgSimulator):
         options: the other arguments of ``MsgSimulator``.
 
     >>> oracle = MsgChoiceSimulator(msg_choices=['yes', 'no'], key='oracle', delay=0, seed=1)
-    >>> oracle.simulate(count=1) oracle said: yes 1
+    >>> oracle.simulate(count=1)
+    oracle said: yes
+    1
     """
 
     def __init__(
@@ -233,7 +235,8 @@ class CrowdSimulator(MsgSimulator):
         senders: their names.
 
     >>> crowd = CrowdSimulator(topic='human-messages', senders=20, delay=0, seed=1)
-    >>> crowd.simulate(count=3, print_msg=False) 3
+    >>> crowd.simulate(count=3, print_msg=False)
+    3
     """
 
     def __init__(self, topic: str, senders: int = 20, delay: float = 0.2, **options: Any) -> None:
