@@ -22,7 +22,7 @@ class FastRecords(Acceleration):
     name = 'fast-records'
     needs = (
         '_fetcher.PartitionRecords',
-        '_fetcher.PartitionRecords._unpack_records(self, tp, records)',
+        '_fetcher.PartitionRecords._unpack_records(self, tp, records, key_deserializer, value_deserializer)',
         '_fetcher.PartitionRecords.take(self, n)',
         '_fetcher.PartitionRecords.drain(self)',
     )

@@ -28,7 +28,7 @@ class Outage(Workaround):
 
     name = 'outage-message'
     promise = 'a consumer says when Kafka is away, and when it is back'
-    needs = ('_manager._conns: dict', 'kafka.net.connection.KafkaConnection.connected')
+    needs = ('_manager._conns: dict',)
 
     def __init__(self, consumer: Any, patience: float = 2.0) -> None:
         self._connections: dict[Any, Any] | None = None
@@ -45,7 +45,9 @@ class Outage(Workaround):
         now = time.monotonic()
         not_asked_for = now - self._looked_at
         self._looked_at = now
-        if any(connection.connected for connection in list(self._connections.values())):
+        connections = list(self._connections.values())
+        # Where a connection does not tell (another version), it counts as connected.
+        if any(getattr(connection, 'connected', True) for connection in connections):
             self._connected_at = now
             if self._said:
                 self._said = False

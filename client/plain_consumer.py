@@ -56,7 +56,8 @@ class PlainConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
     ) -> None:
         self.on_malformed = on_malformed
         self._values = Values(schema)
-        self._starts: dict[TopicPartition, int] = {}  # where a partition begins; missing: at 0
+        # Where a partition begins that has no committed offset; those that came later begin at 0.
+        self._starts: dict[TopicPartition, int] = {}
         self._reset = options.pop('auto_offset_reset', 'earliest')
         self._unreadable: tuple[UnreadableError, dict[TopicPartition, int]] | None = None
         self._pace, self._polled, self._polled_at = FIRST_STEP, 0, 0.0
@@ -104,7 +105,7 @@ class PlainConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
         """Give partitions a position that have none: neither committed nor of this consumer."""
         others = []
         for partition in partitions:
-            start = self._starts.pop(partition, None)  # it answers once, not a later question
+            start = self._starts.get(partition)
             if start is None:
                 others.append(partition)
             else:

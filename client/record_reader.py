@@ -98,12 +98,9 @@ class RecordReader(Fetcher.PartitionRecords):  # type: ignore[misc]
             batch.leader_epoch,
         )
         appended = batch.max_timestamp if kind == batch.LOG_APPEND_TIME else None
-        read_key, read_value, record, make = (
-            keys.deserialize,
-            values.deserialize,
-            ConsumerRecord,
-            tuple.__new__,
-        )
+        read_key = keys.deserialize if keys is not None else _as_it_is
+        read_value = values.deserialize if values is not None else _as_it_is
+        record, make = ConsumerRecord, tuple.__new__
         self.leader_epoch = epoch
         self.bytes_read += len(data)
         self.records_read += batch.records_count
@@ -178,6 +175,10 @@ class RecordReader(Fetcher.PartitionRecords):  # type: ignore[misc]
             raise kafka.errors.CorruptRecordError(f'{len(data) - pos} bytes too many')
 
 
+def _as_it_is(_topic: str, _headers: Any, data: bytes | None) -> bytes | None:
+    return data
+
+
 class _DoneError(Exception):
     """A batch has been read."""
 
@@ -201,6 +202,7 @@ class AnyHeaderBatch(DefaultRecordBatch):  # type: ignore[misc]
     batches of our own consumers are read so.
     """
 
+    __slots__ = ()  # a batch becomes one of this class, so it must have the same layout
     _buffer: Any
 
     def _read_msg(self) -> Any:

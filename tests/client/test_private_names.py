@@ -1,5 +1,6 @@
 """What reaches beneath kafka-python looks before it leaps, and can be switched off."""
 
+import contextlib
 import importlib
 import logging
 import pkgutil
@@ -11,6 +12,10 @@ import pytest
 import client
 from client import private_names
 from client.private_names import Acceleration, PrivateNames, Workaround
+from client.transactions import TransactionalProducer
+from consumer import get_consumer
+from producer import send_msg
+from tests.support.testkafka import Kafka
 
 
 class Buffer:
@@ -119,3 +124,17 @@ def test_each_one_says_what_it_is_for(kind: type[PrivateNames]) -> None:
         assert each.needs, f'{each.name} needs no private name, so it is none'
         if issubclass(each, Workaround):
             assert each.promise, f'{each.name} does not say which promise falls without it'
+
+
+def test_on_the_pinned_kafka_python_all_of_them_are_on(
+    kafka: Kafka, topic: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """None is off without a word: a wrong name in `needs` would go unnoticed, only slower."""
+    caplog.set_level(logging.DEBUG, logger=private_names.__name__)
+    send_msg(topic, 'hello', block=True)
+    with contextlib.closing(get_consumer(topic, group_id=f'{topic}-group')):
+        pass
+    with contextlib.closing(TransactionalProducer(f'{topic}-id')):
+        pass
+    said = [each.getMessage() for each in caplog.records if each.name == private_names.__name__]
+    assert said == []
