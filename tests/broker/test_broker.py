@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -29,21 +28,19 @@ def _pid(kafka: Broker, node: int = 1) -> int:
     return pid
 
 
-def test_a_first_message_is_acknowledged_soon_after_the_start() -> None:
-    """Once Kafka is installed, the first message is acknowledged within 3 s of start().
+def test_a_later_start_uses_the_ahead_of_time_cache() -> None:
+    """Once Kafka was started, the cache is there, and a first message is acknowledged by it.
 
-    That is the best of three; on an idle machine it is 1 s.
+    How quick that is, the bench says: about 1 s on an idle machine.
     """
     with Broker():
         pass
-    seconds = []
-    for _ in range(3):
-        began = time.monotonic()
-        with Broker() as kafka:
-            send(kafka.env(), 'first', b'x')
-            seconds.append(time.monotonic() - began)
-    assert min(seconds) < 3.0
     assert ensure_installed(storage.format_template).aot_cache.exists()
+    with Broker() as kafka:
+        command = Path(f'/proc/{_pid(kafka)}/cmdline')
+        if command.exists():
+            assert b'-XX:AOTCache=' in command.read_bytes()
+        send(kafka.env(), 'first', b'x')
 
 
 def test_nothing_is_left_behind_when_the_block_ends(temporary_folders: Path) -> None:

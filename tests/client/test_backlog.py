@@ -97,7 +97,6 @@ def test_a_call_back_never_waits_for_its_own_thread(name: str) -> None:
     """Who sends in a call-back is let through, under any client_id: only this thread makes room."""
     found = made([1000], limit=1)
     thread = threading.Thread(target=found.take, args=(1000, 1_000_000), name=name)
-    began = time.monotonic()
     thread.start()
-    thread.join(5)
-    assert time.monotonic() - began < 0.15
+    thread.join(10)  # it would wait for max_block_ms otherwise
+    assert not thread.is_alive()

@@ -82,7 +82,7 @@ def test_every_loop_raises_the_same_error_at_once(
     bad = send_compressed(topic, 'zstd')
     send_msg(topic, 'after', block=True)
     spoil(monkeypatch)
-    c = get(topic, offset='earliest', timeout=3.0)
+    c = get(topic, offset='earliest', timeout=30.0)
     found = []
     with pytest.raises(UnreadableError, match=said):
         found += [next(c).value, next(c).value]
@@ -91,7 +91,7 @@ def test_every_loop_raises_the_same_error_at_once(
         began = time.monotonic()
         with pytest.raises(UnreadableError) as error:
             use()
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < 15.0  # not the loop's timeout
         text = str(error.value)
         assert topic in text
         assert f'offset {bad}' in text
