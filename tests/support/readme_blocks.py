@@ -62,7 +62,8 @@ class Session:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def run(self, source: str, file: str, line: int, endless: float | None = None) -> None:
         """Type a block. Waits for its end, or, where it is endless (for at least so many seconds), for nothing."""
@@ -118,6 +119,7 @@ class Session:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._listener.join(PATIENCE)  # it reads until the process has ended
         assert self._process.stdout is not None
         self._process.stdout.close()
 
