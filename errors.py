@@ -74,7 +74,10 @@ class DeliveryError(ChatError):
 
 
 class UnreadableError(ChatError):
-    """A batch of records that cannot be unpacked: no codec for it, or damaged; the cause is chained."""
+    """A batch of records that cannot be unpacked.
+
+    No codec for it, or damaged; the cause is chained.
+    """
 
 
 class ClosedError(ChatError):

@@ -11,6 +11,9 @@ from client.private_names import Acceleration
 __all__ = ['FastRecords']
 
 
+UNPACK = 'self, tp, records, key_deserializer, value_deserializer'
+
+
 class FastRecords(Acceleration):
     """Unpacks a batch of records in one function; where it is off, reading costs 7 us instead of 4.
 
@@ -22,7 +25,7 @@ class FastRecords(Acceleration):
     name = 'fast-records'
     needs = (
         '_fetcher.PartitionRecords',
-        '_fetcher.PartitionRecords._unpack_records(self, tp, records, key_deserializer, value_deserializer)',
+        f'_fetcher.PartitionRecords._unpack_records({UNPACK})',
         '_fetcher.PartitionRecords.take(self, n)',
         '_fetcher.PartitionRecords.drain(self)',
     )

@@ -184,7 +184,10 @@ class _DoneError(Exception):
 
 
 class _Only:
-    """One batch, for the original reader, which would take the end of its source for the end of all."""
+    """One batch, for the original reader.
+
+    Which would take the end of its source for the end of all.
+    """
 
     def __init__(self, batch: Any) -> None:
         self.batches = [batch]
@@ -196,7 +199,9 @@ class _Only:
 
 
 class AnyHeaderBatch(DefaultRecordBatch):  # type: ignore[misc]
-    r"""A batch in which a header's name may be any bytes: ``'\xff'`` stands for one that is not UTF-8.
+    r"""A batch in which a header's name may be any bytes.
+
+    ``'\xff'`` stands for one that is not UTF-8.
 
     kafka-python 3.0.12 raises a UnicodeDecodeError there, which ends the reader for good. Only the
     batches of our own consumers are read so.

@@ -1,4 +1,7 @@
-"""What get_consumer promises: where it starts, what its records have, and which arguments make sense."""
+"""What get_consumer promises.
+
+Where it starts, what its records have, and which arguments make sense.
+"""
 
 import datetime
 import time
@@ -20,7 +23,10 @@ MakeTopic = Callable[..., str]
 
 @pytest.fixture
 def get(kafka: Kafka) -> Iterator[Get]:
-    """get_consumer, whose consumers are closed after the test, and whose loops end after 5 s of silence."""
+    """get_consumer, whose consumers are closed after the test.
+
+    Whose loops end after 5 s of silence.
+    """
     with readers() as get:
         yield get
 
@@ -53,7 +59,10 @@ def test_a_key_that_is_no_text_stays_bytes(topic: str, get: Get) -> None:
 
 
 def test_what_is_sent_before_the_loop_is_seen(topic: str, get: Get) -> None:
-    """With 'latest', a message sent between get_consumer and the loop is seen, and none that was there before."""
+    """With 'latest', a message sent between get_consumer and the loop is seen.
+
+    None that was there before.
+    """
     send(topic, 'old')
     c = get(topic)
     send(topic, 'between')
@@ -63,7 +72,10 @@ def test_what_is_sent_before_the_loop_is_seen(topic: str, get: Get) -> None:
 
 
 def test_latest_holds_on_every_partition_and_topic(make_topic: MakeTopic, get: Get) -> None:
-    """What is sent after get_consumer is seen on all partitions of all its topics, also those that were empty."""
+    """What is sent after get_consumer is seen on all partitions of all its topics.
+
+    Also those that were empty.
+    """
     topics = [make_topic(partitions=3), make_topic()]
     for topic in topics:
         send(topic, *[{'sender': str(number), 'contents': 'old'} for number in range(5)])
@@ -91,7 +103,10 @@ def test_latest_holds_on_every_partition_and_topic(make_topic: MakeTopic, get: G
 def test_the_offset_says_where_to_start(
     topic: str, get: Get, offset: str | int, found: range | tuple[()]
 ) -> None:
-    """An offset is the oldest, the newest, a number, or so many before the end; beyond the ends it is the end."""
+    """An offset is the oldest, the newest, a number, or so many before the end.
+
+    Beyond the ends it is the end.
+    """
     send(topic, *range(10))
     assert rest(get(topic, offset=offset), 0.5) == list(found)
 
@@ -106,7 +121,10 @@ def test_a_negative_offset_counts_on_each_partition(make_topic: MakeTopic, get: 
 
 
 def test_a_datetime_is_a_place_too(topic: str, get: Get) -> None:
-    """A datetime starts at the first message of that time or later; after the last message that is the end. Naive is local time."""
+    """A datetime starts at the first message of that time or later.
+
+    After the last message that is the end. Naive is local time.
+    """
     for hour in range(5):
         send(topic, hour, timestamp=1_700_000_000 + hour * 3600)
     noon = datetime.datetime.fromtimestamp(1_700_000_000 + 2 * 3600, datetime.UTC)
@@ -145,13 +163,16 @@ def test_a_new_topic_may_be_waited_for(kafka: Kafka, get: Get) -> None:
 def test_arguments_that_make_no_sense_are_told(
     kafka: Kafka, topics: Any, options: dict[str, Any], says: str
 ) -> None:
-    """A wrong topic, offset, timeout or schema is an error that names the value and what would be right."""
+    """A wrong argument is an error that names the value and what would be right."""
     with pytest.raises(MessageError, match=says):
         consumer.get_consumer(*topics, **options)
 
 
 def test_where_nobody_listens_an_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No Kafka there: within 5 s an error with the address, the cause and the command that starts one."""
+    """No Kafka there: within 5 s an error with the address.
+
+    The cause and the command that starts one.
+    """
     address = f'localhost:{free_port()}'
     monkeypatch.setenv('KAFKA_BOOTSTRAP_SERVERS', address)
     began = time.monotonic()

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-import kafka
 import pytest
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError

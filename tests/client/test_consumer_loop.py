@@ -1,4 +1,7 @@
-"""What a loop over a consumer promises: nothing ends or empties it unasked, nothing is lost when it is left, a group goes on."""
+"""What a loop over a consumer promises.
+
+Nothing ends or empties it unasked, nothing is lost when it is left, a group goes on.
+"""
 
 import signal
 import subprocess
@@ -24,13 +27,19 @@ MakeTopic = Callable[..., str]
 
 @pytest.fixture
 def get(kafka: Kafka) -> Iterator[Get]:
-    """get_consumer, whose consumers are closed after the test, and whose loops end after 5 s of silence."""
+    """get_consumer, whose consumers are closed after the test.
+
+    Whose loops end after 5 s of silence.
+    """
     with readers() as get:
         yield get
 
 
 def test_the_timeout_ends_the_loop(topic: str, get: Get) -> None:
-    """A loop ends after so many seconds of silence, not sooner while messages come, and the next loop goes on."""
+    """A loop ends after so many seconds of silence, not sooner while messages come.
+
+    The next loop goes on.
+    """
     c = get(topic, timeout=0.5)
     began = time.monotonic()
     assert list(c) == []
@@ -57,7 +66,10 @@ def test_an_interrupted_loop_loses_nothing(topic: str, get: Get) -> None:
 
 
 def test_ctrl_c_leaves_the_loop_and_the_consumer_goes_on(topic: str) -> None:
-    """Ctrl-C ends a waiting loop within a second, as KeyboardInterrupt; the same consumer then reads what came meanwhile."""
+    """Ctrl-C ends a waiting loop within a second, as KeyboardInterrupt.
+
+    The same consumer then reads what came meanwhile.
+    """
     source = f"""
 import consumer
 c = consumer.get_consumer({topic!r})
@@ -126,7 +138,10 @@ def bad_payloads() -> list[bytes | None]:
 def test_a_hundred_bad_payloads_end_no_loop(
     topic: str, get: Get, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Among bad payloads of every kind each good one is read, each bad one is reported once with its place, and nothing spins or ends."""
+    """Among bad payloads of every kind each good one is read.
+
+    Each bad one is reported once with its place, and nothing spins or ends.
+    """
     bad, good = {}, []
     raw = get_producer()
     for number, payload in enumerate(bad_payloads()):
@@ -150,7 +165,10 @@ def test_a_hundred_bad_payloads_end_no_loop(
 
 
 def test_bad_payloads_at_the_end_do_not_spin(topic: str, get: Get) -> None:
-    """With nothing but bad payloads left, a loop waits out its timeout, and hardly works meanwhile."""
+    """With nothing but bad payloads left, a loop waits out its timeout.
+
+    Hardly works meanwhile.
+    """
     raw = get_producer()
     for payload in bad_payloads()[:25]:
         raw.send(topic, payload, b'k').get(30)
@@ -173,7 +191,10 @@ def test_without_a_schema_any_json_is_read(topic: str, get: Get) -> None:
 def test_a_group_goes_on_behind_the_last_record_that_was_given(
     make_topic: MakeTopic, get: Get, given: int
 ) -> None:
-    """A loop left after any record, then closed: the group's next member begins exactly with what was not given, on every partition."""
+    """A loop left after any record, then closed.
+
+    The group's next member begins exactly with what was not given, on every partition.
+    """
     topic = make_topic(partitions=2)
     send(topic, *[{'sender': f's{number % 7}', 'contents': str(number)} for number in range(40)])
     first = get(topic, offset='earliest', group_id=f'{topic}-group')
@@ -186,7 +207,10 @@ def test_a_group_goes_on_behind_the_last_record_that_was_given(
 
 
 def test_commit_says_how_far_the_loop_has_come(topic: str, get: Get) -> None:
-    """Commit in mid-batch commits what was given, position names the next record, and a member that closes later does not go back."""
+    """Commit in mid-batch commits what was given, position names the next record.
+
+    A member that closes later does not go back.
+    """
     send(topic, *range(10))
     c = get(topic, offset='earliest', group_id=f'{topic}-group', enable_auto_commit=False)
     place = TopicPartition(topic, 0)
@@ -249,7 +273,10 @@ def test_seek_goes_back_in_mid_batch(topic: str, get: Get) -> None:
 
 
 def test_a_closed_consumer_is_an_error(topic: str, get: Get) -> None:
-    """After close, every use says so and what to do; closing again does nothing, and a loop that closes its consumer ends."""
+    """After close, every use says so and what to do.
+
+    Closing again does nothing, and a loop that closes its consumer ends.
+    """
     send(topic, 1, 2)
     c = get(topic, offset='earliest')
     for _ in c:

@@ -83,7 +83,10 @@ def _several(count: int = 300) -> list[tuple[Any, ...]]:
 
 
 def test_records_of_every_shape_are_read_alike() -> None:
-    """Keys, values and headers of any size, empty or null, and times that go back, come out as from kafka-python itself."""
+    """Keys, values and headers of any size, empty or null.
+
+    Times that go back, come out as from kafka-python itself.
+    """
     assert len(_both(_batch(_several()))) == 300
 
 

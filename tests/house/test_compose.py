@@ -15,7 +15,10 @@ def test_the_broker_tells_clients_an_address_that_they_can_reach() -> None:
 
 
 def test_every_listener_has_a_protocol() -> None:
-    """Each listener's name is in the protocol map, and the two that Kafka uses itself are among them."""
+    """Each listener's name is in the protocol map.
+
+    The two that Kafka uses itself are among them.
+    """
     environment = compose_service()['environment']
     names = {listener.split('://')[0] for listener in environment['KAFKA_LISTENERS'].split(',')}
     mapped = {
@@ -30,7 +33,10 @@ def test_every_listener_has_a_protocol() -> None:
 
 
 def test_a_learners_env_file_never_reaches_the_broker() -> None:
-    """Neither an env_file nor a variable hands `.env` on: the image would take each KAFKA_ line for a broker property."""
+    """Neither an env_file nor a variable hands `.env` on.
+
+    The image would take each KAFKA_ line for a broker property.
+    """
     service = compose_service()
     assert 'env_file' not in service
     assert '$' not in str(service)

@@ -34,7 +34,8 @@ def image(pytestconfig: pytest.Config) -> str:
     )
     if choice.place != 'docker' or choice.missing:
         pytest.skip(
-            'No Docker engine answers: start one, or run .ci/docker-kafka .venv/bin/python -m pytest -m docker'
+            'No Docker engine answers: start one, or run '
+            '.ci/docker-kafka .venv/bin/python -m pytest -m docker'
         )
     return choice.image
 
@@ -67,7 +68,10 @@ def composed(image: str) -> Iterator[str]:
 
 
 def _echo(servers: str) -> list[bytes]:
-    """Send in a transaction, read what was committed: needs the broker's groups and transactions, and its advertised address."""
+    """Send in a transaction, read what was committed.
+
+    Needs the broker's groups and transactions, and its advertised address.
+    """
     from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
     producer = KafkaProducer(bootstrap_servers=servers, transactional_id='echo')
@@ -88,7 +92,10 @@ def _echo(servers: str) -> list[bytes]:
 
 
 def test_compose_starts_a_kafka_that_answers_on_this_machine(composed: str) -> None:
-    """With the environment and ports of compose.yaml, a client on this machine sends, and reads what it sent."""
+    """With the environment and ports of compose.yaml, a client on this machine sends.
+
+    Reads what it sent.
+    """
     assert _echo(composed) == [b'hello']
 
 
@@ -126,7 +133,10 @@ def test_the_container_goes_when_pytest_is_killed(image: str) -> None:
 
 
 def test_without_the_image_the_embedded_broker_steps_in(image: str) -> None:
-    """Where Docker has no such image and can pull none, the embedded broker is used and a note says so; if Docker was forced, it fails."""
+    """Where Docker has no such image and can pull none.
+
+    The embedded broker is used and a note says so; if Docker was forced, it fails.
+    """
     import docker
 
     notes: list[str] = []

@@ -25,7 +25,10 @@ def _examples() -> list[str]:
 def test_examples_in_docstrings_run(
     name: str, kafka: Kafka, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """What a docstring shows after `>>>` is what comes, given a Kafka; `...` stands for what differs each time."""
+    """What a docstring shows after `>>>` is what comes, given a Kafka.
+
+    `...` stands for what differs each time.
+    """
     if name == 'settings':  # its examples show what holds with nothing set
         monkeypatch.delenv('KAFKA_BOOTSTRAP_SERVERS')
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,7 @@
-"""The tests' Kafka: which one is taken, and that a developer's own settings are not met by accident."""
+"""The tests' Kafka: which one is taken.
+
+That a developer's own settings are not met by accident.
+"""
 
 import os
 import subprocess
@@ -54,7 +57,10 @@ def test_a_place_can_be_forced(monkeypatch: pytest.MonkeyPatch, place: str) -> N
 def test_a_forced_place_that_is_missing_fails_in_ci(
     monkeypatch: pytest.MonkeyPatch, place: str, cure: str, *, ci: bool
 ) -> None:
-    """A forced place that is not there is a failure in CI, elsewhere a skip; both say what to do."""
+    """A forced place that is not there is a failure in CI, elsewhere a skip.
+
+    Both say what to do.
+    """
     _engine(monkeypatch, answers=False)
     monkeypatch.setenv('CI', 'true' if ci else '')
     choice = testkafka.choose(place, {})
@@ -66,7 +72,10 @@ def test_a_forced_place_that_is_missing_fails_in_ci(
 def test_the_header_says_which() -> None:
     """The header line names the Kafka that was chosen."""
     run = subprocess.run(
-        [sys.executable, '-m', 'pytest', '--collect-only', '--kafka=embedded', '-k', 'nothing_at_all'],
+        [
+            *(sys.executable, '-m', 'pytest', '--collect-only'),
+            *('--kafka=embedded', '-k', 'nothing_at_all'),
+        ],
         cwd=ROOT, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert 'kafka: the embedded broker (--kafka=embedded)' in run.stdout.splitlines()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import NamedTuple
 
+import kafka
 import pytest
 
 import consumer
@@ -90,6 +91,14 @@ def read(_: Rig, topic: str = 'closed', group_id: str | None = None) -> None:
 def send_there(rig: Rig) -> None:
     """The same, to the topic that the strict broker has."""
     send(rig, 'there')
+
+
+def without_snappy(rig: Rig) -> None:
+    """The same, where the codec is not installed (requirements.txt brings it)."""
+    with pytest.MonkeyPatch.context() as patch:
+        compressors = kafka.KafkaProducer._COMPRESSORS
+        patch.setitem(compressors, 'snappy', (lambda: False, compressors['snappy'][1]))
+        send_there(rig)
 
 
 def frozen(rig: Rig) -> None:
@@ -175,7 +184,7 @@ MISTAKES = {
         lambda r: here(r) | {'KAFKA_COMPRESSION_TYPE': 'snappy'},
         SettingsError,
         ('snappy', 'remove'),
-        send_there,
+        without_snappy,
     ),
     'nothing listens': Mistake(
         lambda r: at(free_port()), UnreachableError, ('refused', 'python -m broker')

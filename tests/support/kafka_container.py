@@ -1,8 +1,9 @@
 """Kafka in a Docker container for the tests, with the settings that compose.yaml has.
 
-Kafka tells its clients the address to come back to, and the port that Docker gives out is known only when the container
-runs. So the container starts as a shell that reads its commands from us, and Kafka is started in it afterwards. When
-this process ends, however it ends, the shell meets the end of its input, and the container goes.
+Kafka tells its clients the address to come back to, and the port that Docker gives out is known
+only when the container runs. So the container starts as a shell that reads its commands from us,
+and Kafka is started in it afterwards. When this process ends, however it ends, the shell meets the
+end of its input, and the container goes.
 """
 
 import time
@@ -21,27 +22,35 @@ ENDED = b'Kafka ended with status'
 
 
 def compose_service() -> dict[str, Any]:
-    """The one service of compose.yaml: ``{'image': 'apache/kafka:4.4.0', 'environment': {...}, ...}``."""
+    """The one service of compose.yaml.
+
+    ``{'image': 'apache/kafka:4.4.0', 'environment': {...}, ...}``
+    """
     text = Path(__file__).parents[2].joinpath('compose.yaml').read_text(encoding='utf-8')
     service: dict[str, Any] = yaml.safe_load(text)['services']['kafka']
     return service
 
 
 class KafkaContainer(DockerContainer):
-    """One broker in a container: ``with KafkaContainer(image) as kafka: kafka.bootstrap_servers``."""
+    """One broker in a container.
+
+    ``with KafkaContainer(image) as kafka: kafka.bootstrap_servers``
+    """
 
     def __init__(self, image: str, patience: float = 90.0) -> None:
-        testcontainers_config.ryuk_disabled = (
-            True  # the reaper is an image of its own; here the container ends itself
-        )
+        # The reaper is an image of its own; here the container ends itself.
+        testcontainers_config.ryuk_disabled = True
         super().__init__(image, command='bash', stdin_open=True, auto_remove=True)
         self.patience = patience
         self.bootstrap_servers = ''
         self._pipes: list[Any] = []
         environment = compose_service()['environment'] | {
-            # The broker speaks to itself too, for transactions, and inside the container the given-out port is unknown.
+            # The broker speaks to itself too, for transactions, and inside the container the
+            # given-out port is unknown.
             'KAFKA_LISTENERS': f'PLAINTEXT://:{PORT},INSIDE://:9094,CONTROLLER://:9093',
-            'KAFKA_LISTENER_SECURITY_PROTOCOL_MAP': 'PLAINTEXT:PLAINTEXT,INSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT',
+            'KAFKA_LISTENER_SECURITY_PROTOCOL_MAP': (
+                'PLAINTEXT:PLAINTEXT,INSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT'
+            ),
             'KAFKA_INTER_BROKER_LISTENER_NAME': 'INSIDE',
         }
         self.with_envs(**environment).with_exposed_ports(PORT)
@@ -65,7 +74,8 @@ class KafkaContainer(DockerContainer):
         while READY not in (log := container.logs()):
             if ENDED in log or time.monotonic() > deadline:
                 raise TimeoutError(
-                    f'Kafka in {self.image} was not ready within {self.patience:g} s:\n{log.decode(errors="replace")}'
+                    f'Kafka in {self.image} was not ready within {self.patience:g} s:\n'
+                    f'{log.decode(errors="replace")}'
                 )
             time.sleep(0.1)
         return self

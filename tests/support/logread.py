@@ -7,7 +7,10 @@ from schemas import decode
 
 
 def records(topic: str, **options: Any) -> list[Any]:
-    """All that is in a topic at this moment, read with the bare client (and such options), in order of partition and offset."""
+    """All that is in a topic at this moment, read with the bare client (and such options).
+
+    In order of partition and offset.
+    """
     from kafka import KafkaConsumer, TopicPartition
 
     import settings

@@ -13,7 +13,10 @@ Get = Callable[..., Any]
 
 @contextmanager
 def readers() -> Iterator[Get]:
-    """get_consumer, whose consumers are closed at the end, and whose loops end after 5 s of silence."""
+    """get_consumer, whose consumers are closed at the end.
+
+    Whose loops end after 5 s of silence.
+    """
     made = []
 
     def get(*topics: str, **options: Any) -> Any:

@@ -1,14 +1,18 @@
-"""Runs the Python blocks of a Markdown document as a reader would type them: each session a Python process of its own.
+"""Runs the Python blocks of a Markdown document as a reader would type them.
 
-HTML comments, which a reader does not see, say what the blocks cannot (several in one comment: a semicolon between them)::
+Each session a Python process of its own.
 
-    <!-- session: two -->             the next block is typed at the prompt named "two" (otherwise: "main")
-    <!-- interrupt after 3 s -->      the next block is endless. It goes on beside the following blocks of other sessions, and gets
-                                      Ctrl-C before its session's next block; ending by itself, or before 3 s, is a failure
-    <!-- expect: red said: hello -->  the block before prints this, within 15 s; `expect in two:` looks at the prompt named "two"
-    <!-- invisible-code-block: python
-    ...                               a block that a reader does not see
-    -->
+HTML comments, which a reader does not see, say what the blocks cannot (several in one comment: a
+semicolon between them)::
+
+    <!-- session: two -->             the next block is typed at the prompt named "two" (otherwise:
+    "main") <!-- interrupt after 3 s -->      the next block is endless. It goes on beside the
+    following blocks of other sessions, and gets
+                                      Ctrl-C before its session's next block; ending by itself, or
+                                      before 3 s, is a failure
+    <!-- expect: red said: hello -->  the block before prints this, within 15 s; `expect in two:`
+    looks at the prompt named "two" <!-- invisible-code-block: python ...
+    a block that a reader does not see -->
 """
 
 import codecs
@@ -40,7 +44,8 @@ PIECE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 SAYING = re.compile(
-    r'session: (?P<session>\w+)|interrupt after (?P<seconds>[\d.]+) s|expect(?: in (?P<where>\w+))?: (?P<text>.+)',
+    r'session: (?P<session>\w+)|interrupt after (?P<seconds>[\d.]+) s'
+    r'|expect(?: in (?P<where>\w+))?: (?P<text>.+)',
     re.DOTALL,
 )
 
@@ -66,7 +71,10 @@ class Session:
         self._listener.start()
 
     def run(self, source: str, file: str, line: int, endless: float | None = None) -> None:
-        """Type a block. Waits for its end, or, where it is endless (for at least so many seconds), for nothing."""
+        """Type a block. Waits for its end, or, where it is endless (for at least so many seconds).
+
+        For nothing.
+        """
         self.interrupt()
         if self._process.poll() is not None:
             raise AssertionError(
@@ -92,11 +100,15 @@ class Session:
         with self._changed:
             if not self._changed.wait_for(lambda: text in self.output, PATIENCE):
                 raise AssertionError(
-                    f'Session {self.name} did not print {text!r} within {PATIENCE:g} s, but:\n{self.output}'
+                    f'Session {self.name} did not print {text!r} within {PATIENCE:g} s, '
+                    f'but:\n{self.output}'
                 )
 
     def interrupt(self) -> None:
-        """Ctrl-C to the endless block that is running here, if one is; fails if it ended by itself."""
+        """Ctrl-C to the endless block that is running here, if one is.
+
+        Fails if it ended by itself.
+        """
         if self._endless_until is None:
             return
         with self._changed:
@@ -105,7 +117,8 @@ class Session:
                 lambda: self.outcome is not None, max(0.0, until - time.monotonic())
             ):
                 raise AssertionError(
-                    f'The endless block in session {self.name} ended by itself: {self.outcome}\n{self.output}'
+                    f'The endless block in session {self.name} ended by itself: '
+                    f'{self.outcome}\n{self.output}'
                 )
         self._process.send_signal(signal.SIGINT)
         self._wait_for_end(PATIENCE, 'The endless block went on for {} s after Ctrl-C.')
@@ -157,7 +170,10 @@ class Session:
 
 
 def parse(document: Document) -> Iterable[Region]:
-    """Sybil's parser: the regions of a Markdown document that are run, and one at its end that stops what still runs."""
+    """Sybil's parser: the regions of a Markdown document that are run.
+
+    One at its end that stops what still runs.
+    """
     session, endless = 'main', None
     last = session
     blocks = 0
@@ -190,7 +206,8 @@ def parse(document: Document) -> Iterable[Region]:
         '<!-- invisible-code-block: python'
     ):
         raise ValueError(
-            f'{document.path}: a ```python block or an invisible one is not closed, or not closed as it was opened.'
+            f'{document.path}: a ```python block or an invisible one is not closed, or not '
+            'closed as it was opened.'
         )
     yield Region(document.end, document.end, _stop, _evaluate)
 
@@ -206,7 +223,8 @@ def _sayings(comment: str, document: Document, start: int) -> Iterator[re.Match[
         saying = SAYING.fullmatch(part)
         if not saying:
             raise ValueError(
-                f'{document.path}, {document.line_column(start)}: <!-- {part} --> says nothing that is known here.'
+                f'{document.path}, {document.line_column(start)}: <!-- {part} --> says nothing '
+                'that is known here.'
             )
         yield saying
 

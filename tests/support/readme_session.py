@@ -1,8 +1,11 @@
-r"""One Python prompt of a document: the process that readme_blocks.py starts for each of its sessions.
+r"""One Python prompt of a document.
 
-Blocks arrive on standard input, a JSON line each, and run one after another in one namespace, as if typed line by line: the value
-of an expression is shown, and an empty line ends a compound statement. What a block prints goes to standard output, then ``\0``, how it
-ended as JSON, and ``\0``. When standard input closes, the process ends, whatever it is doing.
+The process that readme_blocks.py starts for each of its sessions.
+
+Blocks arrive on standard input, a JSON line each, and run one after another in one namespace, as if
+typed line by line: the value of an expression is shown, and an empty line ends a compound
+statement. What a block prints goes to standard output, then ``\0``, how it ended as JSON, and
+``\0``. When standard input closes, the process ends, whatever it is doing.
 """
 
 import codeop

@@ -1,6 +1,9 @@
-"""Where the tests' Kafka comes from: the one in the environment, a Docker container, or the embedded broker.
+"""Where the tests' Kafka comes from.
 
-`choose` decides without starting anything, so that pytest's header can say which; `started` starts it.
+The one in the environment, a Docker container, or the embedded broker.
+
+`choose` decides without starting anything, so that pytest's header can say which; `started` starts
+it.
 """
 
 import gc
@@ -37,7 +40,10 @@ class Choice:
 
 
 def clean(environ: Mapping[str, str]) -> dict[str, str]:
-    """An environment without settings of this library, so that no developer's own Kafka is met by accident."""
+    """An environment without settings of this library.
+
+    So that no developer's own Kafka is met by accident.
+    """
     return {name: value for name, value in environ.items() if not name.startswith('KAFKA_')} | {
         'WORKSHOP_ENV_FILE': ''
     }
@@ -83,7 +89,10 @@ def choose(wanted: str, environ: Mapping[str, str]) -> Choice:
 
 @contextmanager
 def started(choice: Choice, notes: list[str]) -> Iterator[Kafka]:
-    """Start the chosen Kafka, and end it afterwards. What came otherwise than chosen is added to `notes`."""
+    """Start the chosen Kafka, and end it afterwards.
+
+    What came otherwise than chosen is added to `notes`.
+    """
     if choice.missing and os.environ.get('CI'):
         pytest.fail(choice.missing, pytrace=False)
     elif choice.missing:
@@ -110,7 +119,8 @@ def _own(choice: Choice, notes: list[str]) -> Iterator[str]:
             if choice.forced:
                 raise
             notes.append(
-                f'The embedded broker was used: Docker has no image {choice.image} ({error.explanation}).'
+                f'The embedded broker was used: Docker has no image {choice.image} '
+                f'({error.explanation}).'
             )
         except BaseException:
             container.stop()

@@ -1,9 +1,9 @@
 """The tests in several processes at once: how many, and in what order.
 
-``make test`` says ``-n auto`` (pytest-xdist): a worker that is idle takes the next file. So a file's
-tests share what is theirs, the blocks of the README run in order, and each worker has a Kafka of
-its own, started by the first of its tests that needs one. Without ``-n`` there is one process, and
-nothing in this file does anything.
+``make test`` says ``-n auto`` (pytest-xdist): a worker that is idle takes the next file. So a
+file's tests share what is theirs, the blocks of the README run in order, and each worker has a
+Kafka of its own, started by the first of its tests that needs one. Without ``-n`` there is one
+process, and nothing in this file does anything.
 
 The files that take long come first, so that the end of the run is made of small ones and no worker
 waits long for the last. How long a file takes is guessed from its markers.
