@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from client.consumer_loop import ChatConsumer
+from client.send_errors import check_topic
 from errors import MessageError
 from processing.exactly_once import ExactlyOnceLoop
 from processing.replay import origin
@@ -190,8 +191,14 @@ class AlertService(Runnable):
             The consumer behind the service.
         """
         if self._loop is None:
+            check_topic(self.alert_topic)
             loop = ViewLoop if self.group_id is None else ExactlyOnceLoop
-            self._loop = loop(self, clock=self._clock, on_alert=self._show_alert)
+            self._loop = loop(
+                self,
+                clock=self._clock,
+                on_alert=self._show_alert,
+                on_commit=self._patience.succeed,
+            )
         return self._loop.consumer
 
     def close(self) -> None:
@@ -208,6 +215,9 @@ class AlertService(Runnable):
         self.open()
         assert self._loop is not None
         return self._loop.step(most)
+
+    def _named_in_errors(self) -> dict[str, Any]:
+        return {} if self._loop is None else self._loop.named_in_errors()
 
     def _has_partitions(self) -> bool:
         return self._loop is not None and self._loop.has_partitions

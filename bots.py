@@ -175,6 +175,10 @@ class RoomTalker(AnswerBot):
         if not is_from_bot(record):
             self.learn(record.value['contents'])
 
+    def forget(self) -> None:
+        """It counts anew until it speaks; what it has learned it knows once."""
+        self._heard = 0
+
     def on_message(self, record: Any) -> None:
         """Learn; and speak, if it is time."""
         self._learn_once(record)

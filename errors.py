@@ -16,6 +16,8 @@ to catch them all::
     ├── AccessError (PermissionError)       connected, but not authorized for that topic or group,
     │                                       or the topic does not exist
     ├── DeliveryError                       Kafka did not acknowledge a message that was waited for
+    ├── RefusedError                        Kafka refuses it, and would again: a full group, or a
+    │                                       member that was replaced
     ├── UnreadableError                     a batch of records cannot be unpacked: which, and why
     └── ClosedError                         a closed consumer or service was used
 
@@ -29,6 +31,7 @@ __all__ = [
     'ClosedError',
     'DeliveryError',
     'MessageError',
+    'RefusedError',
     'SettingsError',
     'UnreachableError',
     'UnreadableError',
@@ -71,6 +74,10 @@ class AccessError(ChatError, PermissionError):
 
 class DeliveryError(ChatError):
     """Kafka did not acknowledge a message that was waited for; the cause is chained."""
+
+
+class RefusedError(ChatError):
+    """Kafka refuses something, and trying again would not help; the cause is chained."""
 
 
 class UnreadableError(ChatError):

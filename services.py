@@ -113,6 +113,12 @@ class TrendingWords(Service):
         """The words said most in the window before the newest record: ``[('kafka', 12), ...]``."""
         return [(word, times) for word, times in self._counts.most_common(count) if times]
 
+    def forget(self) -> None:
+        """The window begins empty; its records are counted again."""
+        self._now = 0.0
+        self._counts.clear()
+        self._said.clear()
+
     def on_message(self, record: Any) -> None:
         """Count."""
         at = min(record.timestamp / 1000, self._clock())  # nothing comes from the future
@@ -163,6 +169,10 @@ class Archive(Service):
             record.value['contents'],
         )
         self._rows.append(row)
+
+    def forget(self) -> None:
+        """What is not in the file is read again."""
+        self._rows.clear()
 
     def on_batch(self) -> None:
         """Write the messages, and how far they go, in one transaction."""
@@ -277,6 +287,10 @@ class Presence(Service):
             if row['partition'] in numbers:
                 self._rows[sender] = row
         return {}
+
+    def forget(self) -> None:
+        """The table itself says who is here."""
+        self._rows.clear()
 
     def on_message(self, record: Any) -> None:
         """Note when a sender was last seen."""

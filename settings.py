@@ -19,7 +19,7 @@ from connection import diagnosis
 from connection.addresses import bootstrap_addresses
 from connection.heroku import HEROKU_VARIABLES, apply_kafka_url
 from connection.misspelt import nearest_in_environment, nearest_in_file
-from connection.option_types import convert
+from connection.option_types import assignors, convert
 from connection.redaction import Options, redact
 from connection.security import complete_security_options
 from connection.tls import PEM, tls_context
@@ -68,12 +68,16 @@ OUR_DEFAULTS: dict[str, dict[str, Any]] = {
         'heartbeat_interval_ms': 300,
         # A member that was killed holds its partitions so long; 45 s by default.
         'session_timeout_ms': 6000,
+        # kafka-python's own, named so that a new version of it cannot change them under a group
+        # whose members are updated one after another: members with nothing in common are refused.
+        'partition_assignment_strategy': ('range', 'roundrobin'),
         'metrics_enabled': False,
     },
     'admin': {},
 }
 
 PREFIX = 'KAFKA_PREFIX'
+ASSIGNORS = 'partition_assignment_strategy'
 GET_CONSUMER_ARGUMENTS = ('offset', 'schema', 'timeout', 'dead_letter_topic')
 
 
@@ -146,6 +150,8 @@ def client_options(client: str, **overrides: Any) -> Options:
     options = OUR_DEFAULTS['all'] | OUR_DEFAULTS[client] | found | overrides
     options = {option: value for option, value in options.items() if value is not None}
     names = {option: f'KAFKA_{option}'.upper() for option in known} | names
+    if client == 'consumer':
+        options[ASSIGNORS] = assignors(options[ASSIGNORS], names[ASSIGNORS])
     bootstrap_addresses(options, names['bootstrap_servers'])
     complete_security_options(options, names)
     if options['security_protocol'].endswith('SSL') and 'ssl_context' not in options:

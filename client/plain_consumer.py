@@ -20,6 +20,7 @@ import kafka.errors
 from kafka import TopicPartition
 
 from client.decoders import Keys, Values, is_malformed, report
+from client.fatal_errors import explain, is_temporary
 from client.first_steps import FirstStepsReading
 from client.lost_positions import follow_truncation, go_on_at_oldest
 from client.outage import Outage
@@ -165,6 +166,7 @@ class PlainConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
                 break
             except Exception as error:
                 self._note_unreadable(error)
+                self._raise_if_fatal(error)
                 raise
         self._polled = sum(len(records) for records in batch.values())
         self._polled_at = time.monotonic()
@@ -179,6 +181,12 @@ class PlainConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
             rate = self._polled / max(time.monotonic() - self._polled_at, 1e-6)
             self._pace = min(int(max(rate, 10)), self.config['max_poll_records'])
         return self._pace
+
+    def _raise_if_fatal(self, error: Exception) -> None:
+        """Say what to do about an error of Kafka that waiting does not mend."""
+        if isinstance(error, kafka.errors.KafkaError) and not is_temporary(error):
+            topics = ', '.join(sorted(self.subscription() or ()))
+            raise explain(error, **{'topic': topics, **self.config}) from error
 
     # What cannot be read
 

@@ -7,8 +7,9 @@ The one idea to take away: Kafka writes the records of a transaction at once. Wh
 is one last mark behind them.
 """
 
+import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import kafka.errors
@@ -16,8 +17,11 @@ from kafka import OffsetAndMetadata, TopicPartition
 
 import settings
 from client.chat_producer import make_producer
+from client.fatal_errors import ABOUT_A_RECORD, explain
 from client.partitioner import make_partitioner
 from client.private_names import Workaround
+from connection import diagnosis
+from errors import AccessError
 
 __all__ = ['TimeLimits', 'TransactionalProducer']
 
@@ -56,20 +60,26 @@ class TransactionalProducer:
     Args:
         transactional_id: Kafka's ``transactional.id``, with the prefix of this Kafka's groups.
         timeout: seconds for each answer of Kafka.
+        topics: where messages will go, with the prefix: an illegal name is told at once.
 
     Raises:
+        AccessError: there can be no such topic.
         UnreachableError: no Kafka there.
         KafkaError: Kafka is there, and cannot begin transactions now.
     """
 
-    def __init__(self, transactional_id: str, timeout: float = ANSWER_TIMEOUT) -> None:
+    def __init__(
+        self, transactional_id: str, timeout: float = ANSWER_TIMEOUT, topics: Iterable[str] = ()
+    ) -> None:
         self._timeout = timeout
+        self._sent: list[tuple[str, Any]] = []  # topics and futures of this transaction
         options = settings.client_options(
             'producer',
             transactional_id=transactional_id,
             retry_backoff_ms=RETRY_BACKOFF_MS,
             partitioner=make_partitioner(),
         )
+        _require_topics(options, topics)
         self._producer = make_producer(options)
         try:
             self._producer.init_transactions()
@@ -80,6 +90,7 @@ class TransactionalProducer:
 
     def begin(self) -> None:
         """Begin a transaction. Kafka learns of it with its first message."""
+        self._sent.clear()
         self._producer.begin_transaction()
 
     def send(self, **message: Any) -> Any:
@@ -91,7 +102,18 @@ class TransactionalProducer:
         Returns:
             kafka-python's future. Nobody needs to wait for it: ``commit`` does.
         """
-        return self._producer.send(**message)
+        topic = message['topic']
+        try:
+            future = self._producer.send(**message)
+        except kafka.errors.MessageSizeTooLargeError as error:
+            raise explain(error, topic=topic) from error
+        except (ValueError, AssertionError, TypeError) as error:  # kafka-python's own checks
+            raise AccessError(
+                f'{topic!r} cannot be written to: {str(error).rstrip(".!")}. Use another topic '
+                '(INVALID_TOPIC_EXCEPTION).'
+            ) from error
+        self._sent.append((topic, future))
+        return future
 
     def send_offsets(
         self, offsets: Mapping[TopicPartition, OffsetAndMetadata], group_metadata: Any
@@ -104,26 +126,30 @@ class TransactionalProducer:
                 were assigned. Kafka refuses the offsets of a member that has been replaced since.
 
         Raises:
+            ChatError: a message was refused for good; names its topic, and the cure.
             KafkaError: Kafka refused them, or did not answer in time.
         """
         if not offsets:
             return
-        if self._limits_time:
-            manager = self._producer._transaction_manager
-            self._wait(manager.send_offsets_to_transaction(offsets, group_metadata))
-        else:
-            self._producer.send_offsets_to_transaction(offsets, group_metadata)
+        with self._telling_of_refused_messages():
+            if self._limits_time:
+                manager = self._producer._transaction_manager
+                self._wait(manager.send_offsets_to_transaction(offsets, group_metadata))
+            else:
+                self._producer.send_offsets_to_transaction(offsets, group_metadata)
 
     def commit(self) -> None:
         """Make it count.
 
         Raises:
+            ChatError: a message was refused for good; names its topic, and the cure.
             KafkaError: it was not committed, or it is not known whether it was.
         """
-        if self._limits_time:
-            self._wait(self._producer._transaction_manager.begin_commit())
-        else:
-            self._producer.commit_transaction()
+        with self._telling_of_refused_messages():
+            if self._limits_time:
+                self._wait(self._producer._transaction_manager.begin_commit())
+            else:
+                self._producer.commit_transaction()
 
     def give_up(self) -> None:
         """Abort the transaction, and use this producer no more.
@@ -146,9 +172,33 @@ class TransactionalProducer:
         """Close the connections, after a commit."""
         self._producer.close(timeout=CLOSE_TIMEOUT)
 
+    @contextlib.contextmanager
+    def _telling_of_refused_messages(self) -> Iterator[None]:
+        """The transaction fails because a message was refused: say which one, and why."""
+        try:
+            yield
+        except kafka.errors.KafkaError:
+            for topic, future in self._sent:
+                refused = future.exception if future.failed() else None
+                if isinstance(refused, ABOUT_A_RECORD):
+                    raise explain(refused, topic=topic) from refused
+            raise
+
     def _wait(self, result: Any) -> None:
         self._producer._sender.wakeup()
         if not result.wait(timeout_ms=self._timeout * 1000):
             raise kafka.errors.KafkaTimeoutError(
                 f'a transaction was not answered within {self._timeout:g} s'
             )
+
+
+def _require_topics(options: settings.Options, topics: Iterable[str]) -> None:
+    """Raise an AccessError where there can be no such topic; kafka-python only runs into time-outs.
+
+    What we are not authorized for, Kafka itself tells in the transaction.
+    """
+    try:
+        diagnosis.require_access(options, topics, 'write')
+    except AccessError as error:
+        if 'AUTHORIZATION_FAILED' not in str(error):
+            raise

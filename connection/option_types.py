@@ -9,13 +9,13 @@ found at that moment, with its name.
 import difflib
 import functools
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from connection.redaction import Secret
 from errors import SettingsError
 
-__all__ = ['CHOICES', 'convert']
+__all__ = ['CHOICES', 'assignors', 'convert']
 
 CHOICES = {
     'security_protocol': ('PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'),
@@ -31,6 +31,13 @@ CHOICES = {
     'isolation_level': ('read_committed', 'read_uncommitted'),
     'compression_type': ('gzip', 'snappy', 'lz4', 'zstd'),
     'acks': ('all', '-1', '0', '1'),
+}
+# By the names that Kafka knows them by; kafka-python's documentation names the classes.
+ASSIGNORS = {
+    'range': 'range.RangePartitionAssignor',
+    'roundrobin': 'roundrobin.RoundRobinPartitionAssignor',
+    'sticky': 'sticky.sticky_assignor.StickyPartitionAssignor',
+    'cooperative-sticky': 'cooperative_sticky.CooperativeStickyAssignor',
 }
 BOOLEANS = {
     'true': True,
@@ -87,6 +94,31 @@ def convert(name: str, option: str, text: str, default: Any, origin: str) -> Any
         ) from error
 
 
+def assignors(names: Iterable[Any], variable: str) -> tuple[Any, ...]:
+    """The classes of kafka-python that share partitions among the members of a group.
+
+    Args:
+        names: of assignors, as Kafka knows them: ``('range', 'roundrobin')``; classes stay.
+        variable: where the names come from, for the error.
+
+    Raises:
+        SettingsError: there is no such assignor.
+    """
+    found = []
+    for name in names:
+        if isinstance(name, str) and name not in ASSIGNORS:
+            raise SettingsError(
+                f'{variable}: there is no assignor {name!r}. Use one of {", ".join(ASSIGNORS)}.'
+            )
+        if isinstance(name, str):
+            module, _, kind = ASSIGNORS[name].rpartition('.')
+            package = 'kafka.coordinator.assignors'
+            found.append(getattr(importlib.import_module(f'{package}.{module}'), kind))
+        else:
+            found.append(name)
+    return tuple(found)
+
+
 def _reader(option: str, default: Any) -> Reader | None:
     """How to read an option's text; None where it stays text, or cannot be said in text."""
     return MIXED_TYPES.get(option) or READERS.get(type(default))
@@ -124,6 +156,10 @@ def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split('.'))
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(','))
+
+
 @functools.cache
 def _token_provider(text: str) -> Any:
     """The token provider that ``module:Class`` names, made once."""
@@ -147,6 +183,7 @@ MIXED_TYPES: dict[str, Reader] = {
     'acks': (_acks, 'all, 1 or 0'),
     'api_version': (_version, 'a version like 2.8'),
     'receive_buffer_bytes': (int, 'an int'),
+    'partition_assignment_strategy': (_names, 'names with commas between them: range,roundrobin'),
     'send_buffer_bytes': (int, 'an int'),
     'sasl_oauth_token_provider': (
         _token_provider,

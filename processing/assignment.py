@@ -24,7 +24,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
 
     Attributes:
         held: partitions that are ours, and paused until `release`.
-        group_metadata: this member, as Kafka knew it at the last rebalance.
+        group_metadata: this member, as Kafka knew it at the last rebalance that was completed.
     """
 
     def __init__(self, consumer: Any, on_lost: Callable[[Iterable[TopicPartition]], None]) -> None:
@@ -35,9 +35,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Hold what is new."""
-        # Asked for now, not at the commit: a member that slept through its session has an empty one
-        # by then, and Kafka lets commits with an empty one pass.
-        self.group_metadata = self._consumer.group_metadata()
+        self.note_membership()
         self.hold(assigned)
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
@@ -46,6 +44,17 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self._on_lost(revoked)
 
     on_partitions_lost = on_partitions_revoked
+
+    def note_membership(self) -> None:
+        """Note which member of which generation we are; to be called after each poll.
+
+        A rebalance that gives nothing has a new generation, too: with a cooperative assignor, none
+        of the call-backs tells of it. Asked for now, not at the commit: a member that slept through
+        its session has no generation by then, and Kafka lets commits without one pass.
+        """
+        found = self._consumer.group_metadata()
+        if found.generation_id >= 0 and found.member_id:
+            self.group_metadata = found
 
     def hold(self, partitions: Iterable[TopicPartition]) -> None:
         """Let nothing come of these partitions."""

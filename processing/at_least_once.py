@@ -13,13 +13,13 @@ The one idea to take away: commit after the work, never before. What a crash int
 again (at least once), so the work must not mind being done twice: it is idempotent.
 """
 
-import logging
 from typing import Any
 
 import kafka.errors
 from kafka import OffsetAndMetadata, TopicPartition
 
 from client.consumer_loop import ChatConsumer
+from client.fatal_errors import is_temporary
 from consumer import get_consumer
 from errors import DeliveryError
 from processing.replay import BECAUSE, origin
@@ -29,19 +29,10 @@ from schemas import HumanMessage
 
 __all__ = ['Service']
 
-log = logging.getLogger(__name__)
-
 # Seconds for what was sent to be acknowledged; a producer gives up after 60.
 ACKNOWLEDGEMENT_TIMEOUT = 90.0
 ANSWER_TIMEOUT_MS = 10_000  # that a question to Kafka may take
 POLL_MS = 100
-
-# A commit that failed for one of these may succeed later; the records are done again meanwhile.
-COMMIT_ERRORS = (
-    kafka.errors.CommitFailedError,
-    kafka.errors.RebalanceInProgressError,
-    kafka.errors.RetriableError,
-)
 
 Batch = dict[TopicPartition, list[Any]]
 
@@ -82,6 +73,8 @@ class Service(Runnable):
         self._consumer: ChatConsumer | None = None
         self._next: dict[TopicPartition, int] = {}  # the offset of the next record to work on
         self._promises: list[Any] = []  # of what was sent since the last commit
+        self._settled: dict[TopicPartition, int] = {}  # where to start over
+        self._uncommitted: dict[TopicPartition, int] = {}  # settled, and not yet committed
 
     # For a child to override
 
@@ -107,6 +100,13 @@ class Service(Runnable):
     def resume_at(self, partition: TopicPartition, offset: int) -> int:
         """The offset to commit when the work of a partition stands at ``offset``."""
         return offset
+
+    def forget(self) -> None:
+        """Called when work could not be made durable: forget all that was remembered.
+
+        The service starts over, as after a restart: ``start_at`` is called again, and then come the
+        records since the last commit.
+        """
 
     # For a child to call
 
@@ -153,7 +153,11 @@ class Service(Runnable):
         self._stopping.clear()
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            consumer.close(autocommit=False)
+            try:
+                if self._uncommitted:
+                    self._try_commit(consumer)
+            finally:
+                consumer.close(autocommit=False)
 
     def _is_open(self) -> bool:
         return self._consumer is not None
@@ -168,14 +172,19 @@ class Service(Runnable):
     def _step(self, most: int) -> int:
         """Poll, take over what is new, work, settle. Returns how many records were worked on."""
         batch = self._poll(most)
-        self._take_over_new_partitions(batch)
+        first = {tp: records[0].offset for tp, records in batch.items() if records}
+        try:
+            self._take_over_new_partitions(batch)
+        except BaseException:  # nothing was worked on: all of it comes again
+            self._go_to(first)
+            raise
         if not batch:
+            self._commit({})
             return 0
-        before = dict(self._next)
         try:
             done = self._work(batch)
         finally:  # where the work failed, too: what was done before that is committed
-            self._settle(batch, before)
+            self._settle(batch)
         return done
 
     def _poll(self, most: int) -> Batch:
@@ -194,12 +203,21 @@ class Service(Runnable):
         new = assigned - self.partitions
         if new:
             self._commit_first_positions(new - batch.keys())
+            starts = {partition: self._first_offset(partition, batch) for partition in new}
             for partition, offset in self.start_at(new).items():
                 batch.pop(partition, None)
-                self._next[partition] = offset
+                self._next[partition] = starts[partition] = offset
                 consumer.seek(partition, offset)
+            self._settled |= starts
+        for partition in self._uncommitted.keys() - assigned:
+            del self._uncommitted[partition]  # whoever has it now commits
         self.partitions = assigned
         return new
+
+    def _first_offset(self, partition: TopicPartition, batch: Batch) -> int:
+        if records := batch.get(partition):
+            return int(records[0].offset)
+        return self.open().position(partition, timeout_ms=ANSWER_TIMEOUT_MS) or 0
 
     def _commit_first_positions(self, quiet: set[TopicPartition]) -> None:
         """Fix where a new group is on partitions where it has nothing to do yet.
@@ -236,27 +254,38 @@ class Service(Runnable):
                 self._next[partition] = position
         return done
 
-    def _settle(self, batch: Batch, before: dict[TopicPartition, int]) -> dict[TopicPartition, int]:
+    def _settle(self, batch: Batch) -> dict[TopicPartition, int]:
         """Make the work durable, and commit how far it has come. Returns the offsets to go on at.
 
-        Args:
-            batch: what was polled.
-            before: where the work stood then. If it cannot be made durable, it stands there again.
+        If it cannot be made durable, the service starts over.
         """
-        offsets = {}
         try:
             self.on_batch()
             self._wait_for_acknowledgements()
-            if self.group_id is not None:
-                for partition in batch.keys() & self._next.keys():
-                    offsets[partition] = self.resume_at(partition, self._next[partition])
-                self._commit(offsets)
+            offsets = {
+                partition: self.resume_at(partition, self._next[partition])
+                for partition in batch.keys() & self._next.keys()
+            }
         except BaseException:
-            self._next = before
+            self._start_over()
             raise
-        finally:
-            self._go_back_to_what_is_not_done(batch)
+        self._settled |= offsets
+        self._go_back_to_what_is_not_done(batch)
+        self._commit(offsets)
         return offsets
+
+    def _start_over(self) -> None:
+        """As after a restart: nothing is remembered; the records since the last commit come."""
+        self._promises.clear()
+        self.forget()
+        self._next = dict(self._settled)
+        self.partitions = set()  # start_at is asked again
+        self._go_to(self._settled)
+
+    def _go_to(self, offsets: dict[TopicPartition, int]) -> None:
+        consumer = self.open()
+        for partition in offsets.keys() & consumer.assignment():
+            consumer.seek(partition, offsets[partition])
 
     def _wait_for_acknowledgements(self) -> None:
         promises, self._promises = self._promises, []
@@ -279,20 +308,36 @@ class Service(Runnable):
                 consumer.seek(partition, max(following, records[0].offset))
 
     def _commit(self, offsets: dict[TopicPartition, int]) -> None:
-        if not offsets:
+        """Commit these offsets, and those that an earlier try could not.
+
+        A commit that fails undoes no work: it is tried again later, and whoever starts there before
+        that does the last records again.
+        """
+        if self.group_id is None:
+            self._patience.succeed()
             return
+        self._uncommitted |= offsets
+        if self._uncommitted and self._patience.is_due():
+            self._try_commit(self.open())
+
+    def _try_commit(self, consumer: ChatConsumer) -> None:
         commits = {
-            partition: OffsetAndMetadata(offset, '', -1) for partition, offset in offsets.items()
+            partition: OffsetAndMetadata(offset, '', -1)
+            for partition, offset in self._uncommitted.items()
         }
         try:
-            self.open().commit(commits, timeout_ms=ANSWER_TIMEOUT_MS)
-        except COMMIT_ERRORS as error:
-            log.warning(
-                '%r could not commit (%s): whoever starts there before the next commit does the '
-                'last records again',
-                self,
-                error,
-            )
+            consumer.commit(commits, timeout_ms=ANSWER_TIMEOUT_MS)
+        except kafka.errors.KafkaError as error:
+            if not is_temporary(error):
+                raise
+            self._patience.put_off(error, self)
+        else:
+            self._uncommitted.clear()
+            self._patience.succeed()
+
+    def _named_in_errors(self) -> dict[str, Any]:
+        options = {} if self._consumer is None else self._consumer.config
+        return {**options, 'topic': self.topic}
 
     def __repr__(self) -> str:
         group = f', group_id={self.group_id!r}' if self.group_id else ''

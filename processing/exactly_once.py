@@ -19,9 +19,10 @@ from kafka import OffsetAndMetadata, TopicPartition
 
 import settings
 from client.consumer_loop import ChatConsumer
+from client.fatal_errors import explain, is_temporary
 from client.transactions import TransactionalProducer
 from deadletters import letter
-from errors import AccessError, UnreachableError
+from errors import ChatError
 from processing import commit_metadata
 from processing.assignment import Assignment
 from processing.partition_state import PartitionState
@@ -35,7 +36,6 @@ log = logging.getLogger(__name__)
 JOINING_POLL_MS = 20  # while there are no partitions: what is assigned is held until a poll returns
 IDLE_COMMIT = 0.5  # seconds after which offsets are committed although there was no alert
 ANSWER_TIMEOUT = 10.0  # seconds for a question to Kafka before it is asked again
-WAITED_OUT = (kafka.errors.KafkaError, UnreachableError)
 
 
 class ExactlyOnceLoop:
@@ -48,16 +48,22 @@ class ExactlyOnceLoop:
         service: who looks at the messages; it has a ``group_id``.
         clock: tells seconds since 1970.
         on_alert: called with each alert, once it is committed.
+        on_commit: called after each commit.
     """
 
     producer_class: type[TransactionalProducer] = TransactionalProducer
 
     def __init__(
-        self, service: Watcher, clock: Callable[[], float], on_alert: Callable[[Alert], None]
+        self,
+        service: Watcher,
+        clock: Callable[[], float],
+        on_alert: Callable[[Alert], None],
+        on_commit: Callable[[], None],
     ) -> None:
         self._service = service
         self._clock = clock
         self._on_alert = on_alert
+        self._on_commit = on_commit
         # An id of each instance's own: what keeps a replaced one from committing is the group.
         self._id = f'{settings.group_name(service.group_id or "")}-{uuid.uuid4().hex[:12]}'
         self._alert_topic = settings.topic_name(service.alert_topic)
@@ -67,7 +73,6 @@ class ExactlyOnceLoop:
         self._first_offsets: dict[TopicPartition, int] = {}  # where those without commits began
         self._is_replay = False  # what is looked at now has had its alerts
         self._replayed = 0
-        self._in_trouble = False
         self._committed_at = time.monotonic()
         self.consumer: ChatConsumer = subscribe(
             service,
@@ -94,7 +99,7 @@ class ExactlyOnceLoop:
     def step(self, most: int) -> int:
         """Take the next records, look at them, and commit alerts and offsets together.
 
-        If Kafka fails meanwhile, nothing is committed, and the same records come again.
+        If that fails, nothing is committed, and at the next step the same records come again.
 
         Args:
             most: so many records at most.
@@ -103,25 +108,21 @@ class ExactlyOnceLoop:
             How many the service looked at, apart from those that were replayed.
 
         Raises:
-            AccessError: not authorized to write in a transaction.
+            KafkaError: what `client.fatal_errors` can tell more about.
         """
         self._replayed = 0
         try:
             wait = POLL_MS if self._states else JOINING_POLL_MS
             batch = self.consumer.poll(wait, max_records=min(most, self.consumer.pace()))
+            self._assignment.note_membership()
             self._build_states()
             looked_at = self._look_at(batch)
             if self._is_commit_due():
                 self._commit()
-        except kafka.errors.AuthorizationError as error:  # it would not get better by waiting
-            self._forget()
-            raise AccessError(self._explain(error)) from error
-        except WAITED_OUT as error:
-            self._start_over(error)
-            return 0
-        except BaseException:
-            # A mistake in the service, or a second Ctrl-C: close() must not commit what is half
-            # done.
+        except Exception:  # of Kafka, or a mistake in the service
+            self._start_over()
+            raise
+        except BaseException:  # a second Ctrl-C: close() must not commit what is half done
             self._forget()
             raise
         return looked_at
@@ -145,8 +146,13 @@ class ExactlyOnceLoop:
         try:
             if self._outbox.partitions and not self._assignment.held:
                 self._commit()
-        except WAITED_OUT as error:
-            self._start_over(error)
+        except (kafka.errors.KafkaError, ChatError) as error:
+            self._start_over()
+            if not is_temporary(error):
+                raise explain(error, **self.named_in_errors()) from error
+            log.warning(
+                '%s: the last records are done again at the next start (%s).', self._id, error
+            )
         finally:
             self.consumer.close(autocommit=False)
             if self._producer is not None:
@@ -248,7 +254,8 @@ class ExactlyOnceLoop:
     def _commit(self) -> None:
         """Write what is in the outbox in one transaction, with the offsets."""
         if self._producer is None:
-            self._producer = self.producer_class(self._id, ANSWER_TIMEOUT)
+            topics = {message['topic'] for message in self._outbox.messages}
+            self._producer = self.producer_class(self._id, ANSWER_TIMEOUT, topics)
         producer = self._producer
         offsets = {partition: self._to_commit(partition) for partition in self._outbox.partitions}
         producer.begin()
@@ -259,7 +266,7 @@ class ExactlyOnceLoop:
         written = list(self._outbox.alerts)
         self._outbox.clear()
         self._committed_at = time.monotonic()
-        self._in_trouble = False
+        self._on_commit()
         for alert in written:
             self._on_alert(alert)
 
@@ -268,11 +275,8 @@ class ExactlyOnceLoop:
         memory = self._states[partition].remember(offset)
         return OffsetAndMetadata(offset, commit_metadata.dump(memory), -1)
 
-    def _start_over(self, error: Exception) -> None:
+    def _start_over(self) -> None:
         """Give the transaction up, go back to what is committed, and do the batch again."""
-        if not self._in_trouble:
-            self._in_trouble = True
-            log.warning('%s: nothing was committed (%s). It is done again.', self._id, error)
         self._forget()
         if self._producer is not None:
             self._producer.give_up()
@@ -289,12 +293,10 @@ class ExactlyOnceLoop:
             self._states.pop(partition, None)
             self._outbox.partitions.discard(partition)
 
-    def _explain(self, error: Exception) -> str:
-        return (
-            f'{self._id}: not authorized to write to {self._alert_topic!r} in a transaction '
-            f'({error}). Ask for WRITE on the topic and on transactional ids that begin with the '
-            'group, or leave group_id out.'
-        )
+    def named_in_errors(self) -> dict[str, Any]:
+        """What an error may name."""
+        options = settings.client_options('producer') | self.consumer.config
+        return {**options, 'topic': self._alert_topic, 'transactional_id': self._id}
 
 
 class _Outbox:

@@ -7,8 +7,12 @@ import threading
 import time
 from typing import Any, Self
 
+import kafka.errors
+
 from client.interrupts import CtrlC
 from client.subclassing import Subclassable
+from errors import ChatError
+from processing.patience import Patience
 
 __all__ = ['Runnable']
 
@@ -28,6 +32,7 @@ class Runnable(Subclassable):
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
+        self._patience = Patience(self._stopping)
 
     def run(self, count: int | None = None, timeout: float | None = None) -> int:
         """Work until Ctrl-C or ``stop()``.
@@ -42,8 +47,9 @@ class Runnable(Subclassable):
         Raises:
             UnreachableError: no Kafka there.
             AccessError: not authorized to use a topic or a group.
-            DeliveryError: something that was sent was not acknowledged; the records are done
-                again at the next run.
+            DeliveryError: something that was sent was refused; the records are done again at the
+                next run.
+            ChatError: anything else that waiting cannot mend. What it can is tried again.
         """
         done = 0
         opened_here = not self._is_open()
@@ -56,7 +62,7 @@ class Runnable(Subclassable):
                     while not self._stopping.is_set() and (count is None or done < count):
                         with ctrl_c.held():
                             most = MAX_STEP if count is None else min(count - done, MAX_STEP)
-                            worked = self._step(most)
+                            worked = self._try_step(most)
                             done += worked
                         now = time.monotonic()
                         if worked or self._is_starting(now - begun):
@@ -98,6 +104,18 @@ class Runnable(Subclassable):
     def _step(self, most: int) -> int:
         """Wait a moment for records, and work on them, at most so many. Returns how many."""
         raise NotImplementedError
+
+    def _try_step(self, most: int) -> int:
+        """A step; if it fails for a reason that may pass, a pause before the next one."""
+        try:
+            return self._step(most)
+        except (kafka.errors.KafkaError, ChatError) as error:
+            self._patience.wait(error, self, **self._named_in_errors())
+            return 0
+
+    def _named_in_errors(self) -> dict[str, Any]:
+        """What an error may name: the client's options, and topics."""
+        return {}
 
     def _has_partitions(self) -> bool:
         raise NotImplementedError

@@ -80,15 +80,21 @@ class ViewLoop:
         service: who looks at the messages.
         clock: tells seconds since 1970.
         on_alert: called with each alert, once it is sent.
+        on_commit: called after each poll: there is nothing to commit.
     """
 
     def __init__(
-        self, service: Watcher, clock: Callable[[], float], on_alert: Callable[[Alert], None]
+        self,
+        service: Watcher,
+        clock: Callable[[], float],
+        on_alert: Callable[[Alert], None],
+        on_commit: Callable[[], None],
     ) -> None:
         self.consumer = subscribe(service)
         self._service = service
         self._clock = clock
         self._on_alert = on_alert
+        self._on_commit = on_commit
         self._states: dict[TopicPartition, PartitionState] = {}
 
     @property
@@ -110,7 +116,12 @@ class ViewLoop:
                 self._states[partition] = PartitionState(self._service.new_state())
             show(self._service, self._states[partition], records, self._clock())
             looked_at += len(records)
+        self._on_commit()
         return looked_at
+
+    def named_in_errors(self) -> dict[str, Any]:
+        """What an error may name."""
+        return {**self.consumer.config, 'topic': self._service.alert_topic}
 
     def emit(self, alert: Alert, key: str, headers: Headers) -> None:
         """Send an alert."""
