@@ -166,19 +166,20 @@ def send_msg(
         wire_topic = _require_access(topic)
     sending = state.sending or _get_sending()
     try:
+        headers = None if headers is None else list(headers)  # an iterator is read only once
         key_bytes = key.encode() if isinstance(key, str) else key
         when = None if timestamp is None else send_errors.milliseconds(timestamp)
         sending.admit(len(data), block)
         future = sending.send(wire_topic, data, key_bytes, headers, when)
-    except kafka.errors.KafkaTimeoutError as error:
-        raise send_errors.unanswered(topic, error) from error
-    except (TypeError, ValueError, OverflowError, kafka.errors.MessageSizeTooLargeError) as error:
-        raise send_errors.unfit(key, data, headers, timestamp, error) from error
-    except kafka.errors.IllegalStateError:  # another thread has just closed the producer
-        state.forget(sending)
+    except (kafka.errors.KafkaTimeoutError, kafka.errors.IllegalStateError) as error:
+        if isinstance(error, kafka.errors.KafkaTimeoutError) and state.sending is sending:
+            raise send_errors.unanswered(topic, error) from error
+        state.forget(sending)  # another thread has closed the producer meanwhile
         return send_msg(
             topic, value, key, block=block, timeout=timeout, headers=headers, timestamp=timestamp
         )
+    except (TypeError, ValueError, OverflowError, kafka.errors.MessageSizeTooLargeError) as error:
+        raise send_errors.unfit(key, data, headers, timestamp, error) from error
     future.add_errback(sending.note_failure)
     if block:
         send_errors.wait(future, topic, timeout)

@@ -18,6 +18,7 @@ from typing import Any
 from connection import diagnosis
 from connection.addresses import bootstrap_addresses
 from connection.heroku import HEROKU_VARIABLES, apply_kafka_url
+from connection.misspelt import nearest_in_environment, nearest_in_file
 from connection.option_types import convert
 from connection.redaction import Options, redact
 from connection.security import complete_security_options
@@ -106,12 +107,16 @@ def variables() -> dict[str, tuple[str, str]]:
     values = {}
     for name, (value, origin) in _read_env_file(env_file()).items():
         if name not in known:
-            _refuse_misspelt_in_file(name, origin, known)
+            near = nearest_in_file(name, known)
+            if near or name.startswith('KAFKA_'):
+                raise _not_a_setting(name, origin, near)
         elif value:
             values[name] = (redact(name, value), origin)
     for name, value in os.environ.items():
         if name not in known:
-            _refuse_misspelt_in_environment(name, known)
+            near = nearest_in_environment(name, known)
+            if near:
+                raise _not_a_setting(name, 'environment', near)
         elif value:
             values[name] = (redact(name, value), 'environment')
     return values
@@ -233,23 +238,6 @@ def _read_env_file(path: Path | None) -> dict[str, tuple[str, str]]:
         if line.key:
             found[line.key] = (line.value or '', origin)
     return found
-
-
-def _refuse_misspelt_in_file(name: str, origin: str, known: list[str]) -> None:
-    ours = name.startswith('KAFKA_')
-    cutoff = 0.6 if ours else 0.9  # the file may hold other programs' settings, too
-    near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=cutoff)
-    if near or ours:
-        raise _not_a_setting(name, origin, near)
-
-
-def _refuse_misspelt_in_environment(name: str, known: list[str]) -> None:
-    if not name.startswith('KAFKA_'):
-        return
-    # KAFKA_HOME and its like belong to others: only what is very near is refused.
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
-    if near:
-        raise _not_a_setting(name, 'environment', near)
 
 
 def _not_a_setting(name: str, origin: str, near: list[str]) -> SettingsError:

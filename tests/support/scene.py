@@ -38,10 +38,10 @@ def die_at(name, before):
     step = getattr(TransactionalProducer, name)
 
     def dying(self, *args, **options):
-        if before and Dying.begun >= 3:
+        if before and Dying.begun >= 1:
             os._exit(9)
         result = step(self, *args, **options)
-        if not before and Dying.begun >= 3:
+        if not before and Dying.begun >= 1:
             os._exit(9)
         return result
 
