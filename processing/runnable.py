@@ -63,8 +63,9 @@ class Runnable(Subclassable):
                         if worked or self._is_starting(now - begun):
                             last = now
                         elif timeout is not None and now - last >= timeout:
-                            if not self._is_behind():
-                                break
+                            if self._is_behind():
+                                continue
+                            break
                 finally:
                     if opened_here:
                         self.close()

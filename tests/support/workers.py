@@ -18,7 +18,7 @@ import pytest
 if TYPE_CHECKING:
     from xdist.scheduler import LoadFileScheduling
 
-__all__ = ['header', 'how_many', 'is_one_of_several', 'long_files_first', 'scheduler']
+__all__ = ['header', 'how_many', 'is_one_of_several', 'long_files_first', 'scheduler', 'within']
 
 PER_CORE = 2  # most tests wait for Kafka: figures in CONTRIBUTING.md
 MOST = 8
@@ -52,6 +52,15 @@ def header(config: pytest.Config) -> str:
 def is_one_of_several(config: pytest.Config) -> bool:
     """Whether this process is a worker of pytest-xdist."""
     return hasattr(config, 'workerinput')
+
+
+def within(seconds: float) -> float:
+    """So many seconds; three times as many where other workers share the machine.
+
+    For tests that measure how quick something is. Alone, such a test is strict:
+    ``python -m pytest tests/room/test_page.py``.
+    """
+    return seconds * 3 if os.environ.get('PYTEST_XDIST_WORKER') else seconds
 
 
 def scheduler(config: pytest.Config, log: Any) -> 'LoadFileScheduling':
