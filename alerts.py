@@ -225,6 +225,9 @@ class AlertService(Runnable):
     def _is_replaying(self) -> bool:
         return self._loop is not None and self._loop.is_replaying
 
+    def _is_behind(self) -> bool:
+        return self._loop is not None and self._loop.consumer.is_more_to_come()
+
     def _announce(self, is_endless: bool) -> None:
         if is_endless and self._print:
             print(f'{type(self).__name__} watches {self.monitor_topic!r} until Ctrl-C.', flush=True)

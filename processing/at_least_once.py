@@ -165,6 +165,9 @@ class Service(Runnable):
     def _has_partitions(self) -> bool:
         return bool(self.partitions)
 
+    def _is_behind(self) -> bool:
+        return self.open().is_more_to_come()
+
     def _announce(self, is_endless: bool) -> None:
         if is_endless:
             print(f'{type(self).__name__} reads {self.topic!r} until Ctrl-C.', flush=True)

@@ -39,7 +39,8 @@ class Runnable(Subclassable):
 
         Args:
             count: end after so many records; None has no such end.
-            timeout: end after so many seconds without a record; None waits for ever.
+            timeout: end after so many seconds without a record, unless the topic holds more;
+                None waits for ever.
 
         Returns:
             How many records were worked on.
@@ -68,6 +69,8 @@ class Runnable(Subclassable):
                         if worked or self._is_starting(now - begun):
                             last = now
                         elif timeout is not None and now - last >= timeout:
+                            if self._is_behind():
+                                continue
                             break
                 finally:
                     if opened_here:
@@ -121,6 +124,10 @@ class Runnable(Subclassable):
         raise NotImplementedError
 
     def _is_replaying(self) -> bool:
+        return False
+
+    def _is_behind(self) -> bool:
+        """Whether there is more to do, although nothing came in time."""
         return False
 
     def _is_starting(self, seconds: float) -> bool:

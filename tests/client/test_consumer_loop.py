@@ -40,10 +40,10 @@ def test_the_timeout_ends_the_loop(topic: str, get: Get) -> None:
 
     The next loop goes on.
     """
-    c = get(topic, timeout=0.5)
+    c = get(topic, timeout=1.5)
     began = time.monotonic()
     assert list(c) == []
-    assert 0.4 < time.monotonic() - began < 2
+    assert 1.4 < time.monotonic() - began < 4
     timer = threading.Timer(0.3, send, [topic, 'late'])
     timer.start()
     assert [msg.value for msg in c] == ['late']

@@ -89,7 +89,7 @@ def test_an_endless_block_that_takes_ctrl_c_itself_is_fine(document: Markdown) -
 def test_an_endless_block_that_ends_by_itself_fails(document: Markdown, block: str) -> None:
     """A block said to be endless fails if it ends before its Ctrl-C."""
     with pytest.raises(AssertionError, match='ended by itself'):
-        document.run('<!-- interrupt after 1 s -->', block)
+        document.run('<!-- interrupt after 10 s -->', block)
 
 
 def test_a_block_that_ignores_ctrl_c_fails(

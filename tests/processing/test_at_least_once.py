@@ -51,6 +51,18 @@ def test_a_durable_service_goes_on_where_it_stopped(topic: str, say: Say) -> Non
         assert found == expected
 
 
+def test_a_timeout_ends_no_run_that_has_more_to_do(topic: str, say: Say) -> None:
+    """What a service does before its first record may take longer than its timeout."""
+
+    class Slow(Noting):
+        def start_at(self, partitions: set[Any]) -> dict[Any, int]:
+            time.sleep(0.6)
+            return dict.fromkeys(partitions, 0)
+
+    say('red', 'one')
+    assert Slow(topic, group_id='slow').run(timeout=0.3) == 1
+
+
 def test_offsets_are_committed_after_the_work(topic: str, say: Say) -> None:
     """A record whose work failed is not committed.
 

@@ -29,6 +29,7 @@ from tests.support.plain import skip_without
 
 pytestmark = [
     pytest.mark.broker,
+    pytest.mark.slow,
     pytest.mark.skipif(os.name != 'posix', reason='freezes processes and forks, which needs POSIX'),
     # kafka-python forgets the sockets of refused connections.
     pytest.mark.filterwarnings('ignore:unclosed:ResourceWarning'),

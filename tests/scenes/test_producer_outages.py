@@ -9,14 +9,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from kafka import KafkaAdminClient
 
 import producer
 from broker import Broker
 from errors import ChatError, DeliveryError, MessageError, UnreachableError
 from producer import send_msg
+from tests.support.brokers import eventually
 from tests.support.logread import values
 from tests.support.rig import free_port
 
@@ -32,11 +35,18 @@ def whole_broker() -> Iterator[Broker]:
 
 @pytest.fixture
 def own(whole_broker: Broker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
-    """The broker that may be broken, in force; it runs again afterwards."""
+    """The broker that may be broken, in force; it serves again afterwards."""
     monkeypatch.setenv('KAFKA_BOOTSTRAP_SERVERS', whole_broker.bootstrap_servers)
     yield whole_broker
     whole_broker.resume()
     producer.close()
+    eventually(lambda: is_registered(whole_broker))
+
+
+def is_registered(broker: Broker) -> bool:
+    """Whether Kafka names its broker: one that was frozen for long has to register again."""
+    with closing(KafkaAdminClient(bootstrap_servers=broker.bootstrap_servers)) as admin:
+        return any(not each['is_fenced'] for each in admin.describe_cluster()['brokers'])
 
 
 def python(source: str, env: dict[str, str] | None = None) -> 'subprocess.Popen[str]':
