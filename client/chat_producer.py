@@ -14,6 +14,7 @@ import kafka.errors
 
 import settings
 from client.first_steps import FirstStepsSending
+from client.flushing import FlushInTime, flush_in_steps
 from client.idempotence import LongOutages
 from connection import diagnosis
 
@@ -41,13 +42,18 @@ class ChatProducer(kafka.KafkaProducer):  # type: ignore[misc]
     kafka-python's own ``close`` flushes first, and if that fails it raises and closes nothing.
     """
 
+    flushes_in_time = False
     _gives_up = False
     _is_left = False
 
     def flush(self, timeout: float | None = None) -> None:
         """As kafka-python's; nothing is waited for once the producer has been given up."""
-        if not self._gives_up:
+        if self._gives_up:
+            return
+        if self.flushes_in_time:
             super().flush(timeout)
+        else:
+            flush_in_steps(super().flush, timeout)
 
     def close(self, timeout: float | None = None, null_logger: bool = False) -> None:
         """As kafka-python's: flush, then close. What was left to the parent is not touched."""
@@ -109,4 +115,5 @@ def make_producer(options: settings.Options, knock: bool = True) -> ChatProducer
         raise diagnosis.invalid_options(error) from error
     FirstStepsSending.apply(producer)
     LongOutages.apply(producer)
+    producer.flushes_in_time = FlushInTime.apply(producer)
     return producer
