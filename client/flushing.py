@@ -76,10 +76,11 @@ def flush_in_steps(flush: Any, timeout: float | None) -> None:
         left = deadline - time.monotonic()
         try:
             flush(max(min(STEP, left), 0))
-            return
         except kafka.errors.KafkaTimeoutError:
             if left <= STEP:
                 raise
         except kafka.errors.UnknownError as error:  # a batch was split, its parts are under way
             if left <= 0:
                 raise kafka.errors.KafkaTimeoutError(f'not flushed in {timeout} s') from error
+        else:
+            return
