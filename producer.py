@@ -66,8 +66,9 @@ class _State:
         """
         if not self.lost:
             log.warning(
-                'A message was not delivered: %s. Further ones are only counted.',
+                'A message was not delivered: %s. %s Further ones are only counted.',
                 send_errors.describe(error),
+                send_errors.cure(error),
             )
         self.lost += 1
         if self.sending is sending and sending.is_spent_by(error):

@@ -14,7 +14,9 @@ import kafka.errors
 
 import settings
 from client.first_steps import FirstStepsSending
+from client.flushing import FlushInTime, flush_in_steps
 from client.idempotence import LongOutages
+from client.refused_records import RefusedRecords
 from connection import diagnosis
 
 __all__ = ['REFUSALS', 'ChatProducer', 'make_producer']
@@ -41,13 +43,19 @@ class ChatProducer(kafka.KafkaProducer):  # type: ignore[misc]
     kafka-python's own ``close`` flushes first, and if that fails it raises and closes nothing.
     """
 
+    outlives_refusals = False  # whether it takes messages after one was refused
+    flushes_in_time = False
     _gives_up = False
     _is_left = False
 
     def flush(self, timeout: float | None = None) -> None:
         """As kafka-python's; nothing is waited for once the producer has been given up."""
-        if not self._gives_up:
+        if self._gives_up:
+            return
+        if self.flushes_in_time:
             super().flush(timeout)
+        else:
+            flush_in_steps(super().flush, timeout)
 
     def close(self, timeout: float | None = None, null_logger: bool = False) -> None:
         """As kafka-python's: flush, then close. What was left to the parent is not touched."""
@@ -77,10 +85,13 @@ class ChatProducer(kafka.KafkaProducer):  # type: ignore[misc]
         """Whether a message that failed was the last one that this producer took.
 
         To kafka-python one refused record is fatal to an idempotent producer, and every later one
-        fails with the same error. Java's producer goes on.
+        fails with the same error. Java's producer goes on; so does this one where
+        ``RefusedSequences`` is on.
         """
         if not self.config['enable_idempotence']:
             return False
+        if self.outlives_refusals:
+            return bool(self._transaction_manager.has_fatal_error())
         return not isinstance(error, (kafka.errors.RetriableError, *RECOVERABLE))
 
 
@@ -109,4 +120,6 @@ def make_producer(options: settings.Options, knock: bool = True) -> ChatProducer
         raise diagnosis.invalid_options(error) from error
     FirstStepsSending.apply(producer)
     LongOutages.apply(producer)
+    RefusedRecords.apply(producer)
+    producer.flushes_in_time = FlushInTime.apply(producer)
     return producer

@@ -20,6 +20,7 @@ from errors import AccessError, ChatError, DeliveryError, MessageError, Unreacha
 __all__ = [
     'check_timeout',
     'check_topic',
+    'cure',
     'describe',
     'milliseconds',
     'unanswered',
@@ -49,6 +50,33 @@ def describe(error: BaseException) -> str:
     said = said or getattr(kind, 'description', None) or ''
     said = said.removeprefix(f'{kind.__name__}: ').rstrip('.')
     return f'{said} ({name})' if said else name
+
+
+def cure(error: BaseException) -> str:
+    """What to do about a message that was refused, or was given up: one sentence or two."""
+    if isinstance(error, kafka.errors.InvalidTimestampError):
+        return (
+            'Sent again as it is, it is refused again: give it a timestamp in seconds that lies '
+            'nearer to now, or raise message.timestamp.after.max.ms (before.max.ms for the past) '
+            'of the topic.'
+        )
+    if isinstance(error, kafka.errors.InvalidRecordError):
+        return (
+            'Sent again as it is, it is refused again: a topic with cleanup.policy=compact takes '
+            "no message without a key. Give it one: send_msg(..., key='red')."
+            if 'without key' in str(error)
+            else 'Sent again as it is, it is refused again: change what Kafka says is wrong.'
+        )
+    if isinstance(
+        error, (kafka.errors.MessageSizeTooLargeError, kafka.errors.RecordListTooLargeError)
+    ):
+        return "Send less, or raise the topic's max.message.bytes."
+    is_refusal = isinstance(error, kafka.errors.BrokerResponseError)
+    if is_refusal and not isinstance(
+        error, kafka.errors.RetriableError | kafka.errors.UnknownError
+    ):
+        return 'Kafka refused it for good: sent again as it is, it is refused again.'
+    return 'Send it again.'
 
 
 def check_topic(topic: Any) -> None:
@@ -139,7 +167,7 @@ def wait(future: Any, topic: str, timeout: float) -> None:
     except kafka.errors.KafkaError as error:
         if future.is_done:
             raise DeliveryError(
-                f'A message to {topic!r} was not delivered: {describe(error)}. Send it again.'
+                f'A message to {topic!r} was not delivered: {describe(error)}. {cure(error)}'
             ) from error
         raise DeliveryError(
             f'A message to {topic!r} was not acknowledged within {timeout:g} s. {why} The message '

@@ -41,6 +41,12 @@ def require_topic(handshake: Handshake, topic: str, operations: Sequence[str]) -
         AccessError: the topic does not exist, cannot exist, or we are not authorized.
     """
     found = _find_topic(handshake, topic)
+    if found.error_code in BEING_CREATED and (other := _colliding_topic(handshake, topic)):
+        raise AccessError(
+            f'Topic {topic!r} cannot be created at {handshake.address}: {other!r} is there, and '
+            'Kafka takes no two names that differ only in "." and "_" (INVALID_TOPIC_EXCEPTION). '
+            f'Use {other!r}, or another name.'
+        )
     if found.error_code == INVALID_TOPIC_EXCEPTION:
         raise AccessError(
             f'{topic!r} is not a valid topic name (INVALID_TOPIC_EXCEPTION). Use letters, digits, '
@@ -94,10 +100,21 @@ def _find_topic(handshake: Handshake, topic: str) -> Any:
     create = handshake.options.get('allow_auto_create_topics', True)
     found = handshake.request_metadata([topic], create).topics[0]
     half = handshake.seconds_left() / 2
+    if found.error_code in BEING_CREATED and _colliding_topic(handshake, topic):
+        return found
     while create and found.error_code in BEING_CREATED and handshake.seconds_left() > half:
         time.sleep(POLL)
         found = handshake.request_metadata([topic], create).topics[0]
     return found
+
+
+def _colliding_topic(handshake: Handshake, topic: str) -> str | None:
+    """A topic whose name Kafka's metrics could not tell from this one: 'a.b' for 'a_b'."""
+    if '.' not in topic and '_' not in topic:
+        return None
+    names = [each.name for each in handshake.request_metadata(None).topics]
+    alike = [name for name in names if name.replace('.', '_') == topic.replace('.', '_')]
+    return alike[0] if alike and topic not in alike else None
 
 
 def _is_authorized(found: Any, operation: str) -> bool:

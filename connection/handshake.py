@@ -126,17 +126,18 @@ class Handshake:
             self.fail('login', what, cure, error)
         self.report('login', f'{self.options["sasl_mechanism"]} as {self._user()}')
 
-    def request_metadata(self, topics: Sequence[str] = (), create: bool = False) -> Any:
+    def request_metadata(self, topics: Sequence[str] | None = (), create: bool = False) -> Any:
         """The brokers, and for each topic its partitions and what we are authorized to do.
 
         Args:
-            topics: names on the cluster.
+            topics: names on the cluster; None for all that we may know of.
             create: create the topics that are missing, if the broker allows it.
         """
         from kafka.protocol.metadata import MetadataRequest
 
+        named = [MetadataRequest.MetadataRequestTopic(name=topic) for topic in topics or ()]
         request = MetadataRequest(
-            topics=[MetadataRequest.MetadataRequestTopic(name=topic) for topic in topics],
+            topics=None if topics is None else named,
             allow_auto_topic_creation=create,
             include_topic_authorized_operations=True,
         )
