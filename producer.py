@@ -172,9 +172,11 @@ def send_msg(
         when = None if timestamp is None else send_errors.milliseconds(timestamp)
         sending.admit(len(data), block)
         future = sending.send(wire_topic, data, key_bytes, headers, when)
-    except (kafka.errors.KafkaTimeoutError, kafka.errors.IllegalStateError) as error:
+    except (kafka.errors.KafkaTimeoutError, kafka.errors.IllegalStateError, RuntimeError) as error:
         if isinstance(error, kafka.errors.KafkaTimeoutError) and state.sending is sending:
             raise send_errors.unanswered(topic, error) from error
+        if isinstance(error, RuntimeError) and state.sending is sending:
+            raise
         state.forget(sending)  # another thread has closed the producer meanwhile
         return send_msg(
             topic, value, key, block=block, timeout=timeout, headers=headers, timestamp=timestamp
