@@ -67,10 +67,14 @@ def show(service: Watcher, state: PartitionState, records: list[Any], wall: floa
         wall: the latest time in seconds that the records can have.
     """
     service.state = state.value
-    advance = state.clock.advance
+    process, advance = service.process_message, state.clock.advance
+    now = state.clock.now
     for record in records:
-        service.now = advance(record.timestamp / 1000, wall)
-        service.process_message(record)
+        sent = record.timestamp / 1000
+        if sent > now:  # a call for each message would cost a thirtieth of all that is done for it
+            now = advance(sent, wall)
+        service.now = now
+        process(record)
 
 
 class ViewLoop:
