@@ -71,7 +71,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark `kafka` whatever uses that fixture; of several workers, none begins a long file late."""
     for item in items:
-        if 'kafka' in getattr(item, 'fixturenames', ()):
+        if 'session_kafka' in getattr(item, 'fixturenames', ()):  # as `kafka` does, too
             item.add_marker('kafka')
     if workers.is_one_of_several(config):
         workers.long_files_first(items)
