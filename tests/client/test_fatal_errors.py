@@ -192,3 +192,16 @@ def test_alerts_that_cannot_be_written(
     for variable, value in variables.items():
         monkeypatch.setenv(variable, value)
     ends(lambda: Echo(room, name, room, 'earliest').run(timeout=2.0), *says)
+
+
+@pytest.mark.parametrize('group', [None, 'durable'])
+def test_a_dead_letter_that_is_refused_ends_the_service(topic: str, group: str | None) -> None:
+    """The letters' topic takes nothing of that size: it is told, and not tried for ever."""
+    with closing(KafkaAdminClient(**client_options('admin'))) as admin:
+        config = {'num_partitions': 1, 'configs': {'max.message.bytes': '200'}}
+        admin.create_topics({f'{topic}-dead': config}, wait_for_metadata=True)
+    send_msg(topic, {'no': 'message', 'x': 'x' * 300}, key='k' * 300, block=True)
+    offset = 'earliest'
+    dead = f'{topic}-dead'
+    watcher = Echo(topic, 'alerts', group and topic, offset, dead_letter_topic=dead)
+    ends(lambda: watcher.run(timeout=2.0), dead)
