@@ -150,7 +150,7 @@ def client_options(client: str, **overrides: Any) -> Options:
     options = OUR_DEFAULTS['all'] | OUR_DEFAULTS[client] | found | overrides
     options = {option: value for option, value in options.items() if value is not None}
     names = {option: f'KAFKA_{option}'.upper() for option in known} | names
-    if client == 'consumer':
+    if client == 'consumer' and ASSIGNORS in options:
         options[ASSIGNORS] = assignors(options[ASSIGNORS], names[ASSIGNORS])
     bootstrap_addresses(options, names['bootstrap_servers'])
     complete_security_options(options, names)

@@ -188,6 +188,15 @@ class PlainConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
             topics = ', '.join(sorted(self.subscription() or ()))
             raise explain(error, **{'topic': topics, **self.config}) from error
 
+    def commit(self, offsets: Any = None, timeout_ms: float | None = None) -> None:
+        """Commit what was given so far (or the offsets given); as kafka-python's."""
+        self.check_open()
+        try:
+            super().commit(offsets, timeout_ms)
+        except kafka.errors.KafkaError as error:
+            self._raise_if_fatal(error)
+            raise
+
     # What cannot be read
 
     def _without_malformed(self, batch: Batch) -> Batch:

@@ -140,7 +140,7 @@ def _find_last(
 def _second_client(consumer: Any, **options: Any) -> contextlib.closing[Any]:
     """A client with the same options, without a group, that leaves keys and values as bytes."""
     known = {name: value for name, value in consumer.config.items() if name not in _OF_ITS_OWN}
-    known |= {'group_id': None, 'enable_auto_commit': False} | options
+    known |= {'group_id': None, 'group_instance_id': None, 'enable_auto_commit': False} | options
     return contextlib.closing(kafka.KafkaConsumer(**known))
 
 

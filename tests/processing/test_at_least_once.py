@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka.errors import KafkaTimeoutError, RebalanceInProgressError
 
 from broker import Broker
-from errors import DeliveryError
+from client.consumer_loop import ChatConsumer
+from errors import DeliveryError, UnreachableError
 from processing.replay import read_back
 from producer import close, flush, send_msg
 from schemas import decode
-from services import Rekey, Service
+from services import Rekey, Service, TrendingWords
 from tests.support.groups import committed
 from tests.support.logread import records
 
@@ -107,6 +109,88 @@ def test_what_was_not_acknowledged_is_not_committed(topic: str, say: Say) -> Non
     assert service.run(count=1, timeout=5.0) == 1
     assert service.noted == ['hello', 'hello']
     assert committed(topic, 'unlucky') == 1
+
+
+class Failing(TrendingWords):
+    """Cannot make its second batch durable, once."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._errors: list[Exception] = []
+        self.calls: list[str] = []
+
+    def start_at(self, partitions: set[Any]) -> dict[Any, int]:
+        self.calls.append('start_at')
+        return super().start_at(partitions)
+
+    def forget(self) -> None:
+        self.calls.append('forget')
+        super().forget()
+
+    def on_batch(self) -> None:
+        if self._errors:
+            raise self._errors.pop()
+
+
+@pytest.mark.parametrize('group', [None, 'trends'])
+@pytest.mark.parametrize('error', [KafkaTimeoutError('no answer'), ZeroDivisionError('mistake')])
+def test_a_batch_that_is_done_again_counts_once(
+    topic: str, say: Say, group: str | None, error: Exception
+) -> None:
+    """What could not be made durable is forgotten, and done again from the last commit on.
+
+    What waiting can mend is tried again by the same run; a mistake ends it, and the next goes on.
+    """
+    with Failing(topic, group_id=group and f'{group}-{topic}', offset='earliest') as service:
+        say('red', 'first words')
+        service.run(count=1, timeout=5.0)
+        service._errors.append(error)
+        say('red', 'second words')
+        if isinstance(error, ZeroDivisionError):
+            with pytest.raises(ZeroDivisionError):
+                service.run(timeout=1.0)
+        service.run(timeout=1.0)
+        assert sorted(service.top()) == [('first', 1), ('second', 1), ('words', 2)]
+        assert service.calls == ['start_at', 'forget', 'start_at']
+
+
+@pytest.mark.parametrize('times', [1, 4])
+def test_an_answer_that_waiting_can_bring_is_waited_for(topic: str, say: Say, times: int) -> None:
+    """Kafka is away for a moment while the service works: the record is done again, by itself."""
+
+    class Waiting(Noting):
+        left = times
+
+        def on_message(self, record: Any) -> None:
+            if self.left:
+                self.left -= 1
+                raise UnreachableError('nobody there')
+            super().on_message(record)
+
+    say('red', 'hello')
+    service = Waiting(topic, group_id=topic, offset='earliest')
+    assert service.run(count=1) == 1
+    assert (service.noted, committed(topic, topic)) == (['hello'], 1)
+
+
+def test_a_commit_that_fails_is_tried_again(
+    topic: str, say: Say, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without a further record, without doing the work again, and with one line about it."""
+    commit, failures = ChatConsumer.commit, [RebalanceInProgressError() for _ in range(4)]
+
+    def sometimes(self: Any, *args: Any, **options: Any) -> None:
+        if failures:
+            raise failures.pop()
+        commit(self, *args, **options)
+
+    monkeypatch.setattr(ChatConsumer, 'commit', sometimes)
+    say('red', 'hello')
+    service = Noting(topic, group_id=topic, offset='earliest')
+    assert service.run(timeout=3.0) == 1
+    assert (failures, service.noted, committed(topic, topic)) == ([], ['hello'], 1)
+    lines = [record.getMessage() for record in caplog.records]
+    assert sum('RebalanceInProgress' in line for line in lines) == 1
 
 
 def test_what_cannot_be_read_stops_no_service(topic: str, say: Say) -> None:
