@@ -14,7 +14,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import kafka.errors
@@ -121,7 +121,7 @@ def send_msg(
     *,
     block: bool = False,
     timeout: float = 10.0,
-    headers: Sequence[tuple[str, bytes]] | None = None,
+    headers: Iterable[tuple[str, bytes | None]] | None = None,
     timestamp: float | None = None,
     schema: Any = None,
 ) -> Any:
@@ -134,7 +134,7 @@ def send_msg(
             ``sender``, if it has one.
         block: wait until Kafka has acknowledged, and raise if it does not.
         timeout: seconds to wait with ``block``.
-        headers: pairs of name and bytes.
+        headers: pairs of name and bytes; None in place of bytes is Kafka's null.
         timestamp: the record's time in seconds since 1970; None is now.
         schema: a TypedDict to check the value against, such as ``schemas.HumanMessage``.
 

@@ -16,6 +16,7 @@ import settings
 from client.first_steps import FirstStepsSending
 from client.flushing import FlushInTime, flush_in_steps
 from client.idempotence import LongOutages
+from client.null_headers import Headers, NullHeaders
 from client.refused_records import RefusedRecords
 from connection import diagnosis
 
@@ -48,6 +49,25 @@ class ChatProducer(kafka.KafkaProducer):  # type: ignore[misc]
     _gives_up = False
     _is_left = False
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._null_headers = NullHeaders(self)
+
+    def send(
+        self,
+        topic: str,
+        value: Any = None,
+        key: Any = None,
+        headers: Headers | None = None,
+        partition: int | None = None,
+        timestamp_ms: int | None = None,
+    ) -> Any:
+        """As kafka-python's; headers may be any sequence of pairs, and their values null."""
+        if self._is_left:
+            raise kafka.errors.IllegalStateError('this KafkaProducer belongs to the parent process')
+        listed = self._null_headers.admit(headers) if headers else []
+        return super().send(topic, value, key, listed, partition, timestamp_ms)
+
     def flush(self, timeout: float | None = None) -> None:
         """As kafka-python's; nothing is waited for once the producer has been given up."""
         if self._gives_up:
@@ -79,7 +99,6 @@ class ChatProducer(kafka.KafkaProducer):  # type: ignore[misc]
     def leave(self) -> None:
         """After a fork: the connections belong to the parent, and the thread is not there."""
         self._is_left = True
-        self.send = _refuse
 
     def is_spent_by(self, error: BaseException) -> bool:
         """Whether a message that failed was the last one that this producer took.
@@ -93,10 +112,6 @@ class ChatProducer(kafka.KafkaProducer):  # type: ignore[misc]
         if self.outlives_refusals:
             return bool(self._transaction_manager.has_fatal_error())
         return not isinstance(error, (kafka.errors.RetriableError, *RECOVERABLE))
-
-
-def _refuse(*_: Any, **__: Any) -> Any:
-    raise kafka.errors.IllegalStateError('this KafkaProducer belongs to the parent process')
 
 
 def make_producer(options: settings.Options, knock: bool = True) -> ChatProducer:

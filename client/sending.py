@@ -4,18 +4,17 @@ The one idea to take away: what makes a send quick is chosen once for each produ
 version of the client allows; what a send promises does not depend on it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from client.backlog import FUTURE_BYTES, STEP_BYTES, Backlog
 from client.chat_producer import ChatProducer
 from client.lingering import Lingering
+from client.null_headers import Headers
 from client.short_send import ShortSend
 
 __all__ = ['Sending']
-
-Headers = Sequence[tuple[str, bytes]] | None
 
 
 class Sending:
@@ -75,7 +74,7 @@ class Sending:
         topic: str,
         value: bytes | None,
         key: Any,
-        headers: Headers,
+        headers: Headers | None,
         timestamp_ms: int | None,
     ) -> Any:
         """Send a message by the client's public method.
@@ -84,7 +83,7 @@ class Sending:
             topic: with its prefix.
             value: bytes, or None for a tombstone.
             key: bytes, or None.
-            headers: pairs of name and bytes, or None.
+            headers: pairs of name and bytes (or null), or None.
             timestamp_ms: the record's time, or None for now.
 
         Returns:
@@ -95,8 +94,7 @@ class Sending:
             IllegalStateError: the producer is closed.
             TypeError, ValueError, MessageSizeTooLargeError: it cannot be sent.
         """
-        listed = None if headers is None else list(headers)
-        future = self.producer.send(topic, value, key, listed, timestamp_ms=timestamp_ms)
+        future = self.producer.send(topic, value, key, headers, timestamp_ms=timestamp_ms)
         if future.is_done:  # the topic's metadata was refused: nothing reached the wire
             self._failed_before_the_wire = future.exception
         return future
