@@ -21,6 +21,7 @@ import kafka.errors
 
 import settings
 from client import send_errors
+from client.call_backs import refuse_in_call_back
 from client.chat_producer import make_producer
 from client.partitioner import make_partitioner
 from client.sending import Sending
@@ -147,7 +148,8 @@ def send_msg(
         UnreachableError: no Kafka there.
         AccessError: not authorized to write to the topic, or it does not exist and Kafka creates
             none.
-        DeliveryError: with ``block``, Kafka refused the message or did not acknowledge it in time.
+        DeliveryError: with ``block``, Kafka refused the message or did not acknowledge it in time;
+            or it would have to wait inside a call-back.
 
     >>> promise = send_msg(topic='human-messages', key='red', value={'some': 'dict'})
     >>> promise.get(timeout=10).topic
@@ -155,6 +157,7 @@ def send_msg(
     """
     if block:
         send_errors.check_timeout(timeout)
+        refuse_in_call_back('send_msg(block=True)')
     data = encode(value)
     if schema is not None:
         validate(value, schema)
@@ -183,7 +186,7 @@ def send_msg(
         )
     except (TypeError, ValueError, OverflowError, kafka.errors.MessageSizeTooLargeError) as error:
         raise send_errors.unfit(key, data, headers, timestamp, error) from error
-    future.add_errback(sending.note_failure)
+    sending.watch(future)
     if block:
         send_errors.wait(future, topic, timeout)
     return future
@@ -207,7 +210,7 @@ def send_raw(
     """
     sending = _get_sending()
     future = sending.send(topic, value, key, headers, timestamp_ms)
-    future.add_errback(sending.note_failure)
+    sending.watch(future)
     return future
 
 
@@ -217,6 +220,7 @@ def _require_access(topic: Any) -> str:
     One connection serves the topic and a new producer. Returns the topic's name with its prefix.
     """
     send_errors.check_topic(topic)
+    refuse_in_call_back(f'The first message to {topic!r}')
     wire_topic = settings.topic_name(topic)
     options = _options()
     try:
@@ -237,8 +241,9 @@ def flush(timeout: float = 10.0) -> None:
         timeout: seconds.
 
     Raises:
-        DeliveryError: says how many messages are still under way.
+        DeliveryError: says how many messages are still under way; or this is a call-back.
     """
+    refuse_in_call_back('flush()')
     sending = _state.sending
     if sending is None or _state.pid != os.getpid():
         return
@@ -258,8 +263,12 @@ def close(timeout: float = 10.0) -> None:
 
     Args:
         timeout: seconds to wait for acknowledgements.
+
+    Raises:
+        DeliveryError: this is a call-back.
     """
     global _state
+    refuse_in_call_back('close()')
     with _state.lock:
         state, _state = _state, _State()
         atexit.unregister(close)

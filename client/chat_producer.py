@@ -13,6 +13,7 @@ import kafka
 import kafka.errors
 
 import settings
+from client.call_backs import note_thread, refuse_in_call_back
 from client.first_steps import FirstStepsSending
 from client.flushing import FlushInTime, flush_in_steps
 from client.idempotence import LongOutages
@@ -52,6 +53,7 @@ class ChatProducer(kafka.KafkaProducer):  # type: ignore[misc]
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._null_headers = NullHeaders(self)
+        note_thread(self)
 
     def send(
         self,
@@ -72,6 +74,7 @@ class ChatProducer(kafka.KafkaProducer):  # type: ignore[misc]
         """As kafka-python's; nothing is waited for once the producer has been given up."""
         if self._gives_up:
             return
+        refuse_in_call_back('flush()')
         if self.flushes_in_time:
             super().flush(timeout)
         else:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from client.backlog import FUTURE_BYTES, STEP_BYTES, Backlog
+from client.call_backs import NoWaitInCallBacks
 from client.chat_producer import ChatProducer
 from client.lingering import Lingering
 from client.null_headers import Headers
@@ -23,8 +24,7 @@ class Sending:
     Args:
         producer: just made.
         lingers: whether ``linger_ms`` may be chosen for each message.
-        note_failure: is told of this object, and why a message was not delivered; to be given to
-            each future as ``note_failure``.
+        note_failure: is told of this object, and why a message was not delivered.
     """
 
     def __init__(
@@ -34,8 +34,11 @@ class Sending:
         note_failure: Callable[['Sending', BaseException], None],
     ) -> None:
         self.producer = producer
-        self.note_failure = partial(note_failure, self)
+        self._note_failure = partial(note_failure, self)
         self.backlog = Backlog(producer)
+        # Each future of the one class is to be made one of the other.
+        self.plain_promise, self.promise = NoWaitInCallBacks.kinds(producer)
+        self._plain_kind, self._kind = NoWaitInCallBacks.kinds(producer)
         self._failed_before_the_wire: BaseException | None = None
         self._lingering: Lingering | None = None
         if lingers and Lingering.is_on(producer):
@@ -98,6 +101,12 @@ class Sending:
         if future.is_done:  # the topic's metadata was refused: nothing reached the wire
             self._failed_before_the_wire = future.exception
         return future
+
+    def watch(self, future: Any) -> None:
+        """Make a future ready for the user; to be called with each that ``send`` returned."""
+        future.add_errback(self._note_failure)
+        if type(future) is self._plain_kind:
+            future.__class__ = self._kind
 
     def _send_and_count(self, send: Callable[..., Any], *arguments: Any) -> Any:
         future = send(*arguments)
