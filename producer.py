@@ -23,6 +23,7 @@ import settings
 from client import send_errors
 from client.call_backs import refuse_in_call_back
 from client.chat_producer import make_producer
+from client.log_records import NotSent, is_about_sending
 from client.partitioner import make_partitioner
 from client.sending import Sending
 from connection import diagnosis
@@ -54,11 +55,16 @@ class _State:
                 atexit.register(close)
             return self.sending
 
-    def forget(self, sending: Sending) -> None:
-        """Have the next message make another producer."""
+    def forget_if_closed(self, sending: Sending, topic: str, error: Exception) -> None:
+        """Have the next message make another producer, if another thread has closed this one."""
         with self.lock:
-            if self.sending is sending:
-                self.sending = None
+            if self.sending is not sending:
+                return
+            if isinstance(error, kafka.errors.KafkaTimeoutError):
+                raise send_errors.unanswered(topic, error) from error
+            if isinstance(error, RuntimeError):
+                raise error
+            self.sending = None
 
     def _note_failure(self, sending: Sending, error: BaseException) -> None:
         """Count a message that was not delivered, and use a producer that is spent no more.
@@ -155,6 +161,8 @@ def send_msg(
     >>> promise.get(timeout=10).topic
     'human-messages'
     """
+    if is_about_sending(_SENDING):
+        return NotSent()
     if block:
         send_errors.check_timeout(timeout)
         refuse_in_call_back('send_msg(block=True)')
@@ -176,11 +184,7 @@ def send_msg(
         sending.admit(len(data), block)
         future = sending.send(wire_topic, data, key_bytes, headers, when)
     except (kafka.errors.KafkaTimeoutError, kafka.errors.IllegalStateError, RuntimeError) as error:
-        if isinstance(error, kafka.errors.KafkaTimeoutError) and state.sending is sending:
-            raise send_errors.unanswered(topic, error) from error
-        if isinstance(error, RuntimeError) and state.sending is sending:
-            raise
-        state.forget(sending)  # another thread has closed the producer meanwhile
+        state.forget_if_closed(sending, topic, error)
         return send_msg(
             topic, value, key, block=block, timeout=timeout, headers=headers, timestamp=timestamp
         )
@@ -208,10 +212,15 @@ def send_raw(
         headers: pairs of name and bytes.
         timestamp_ms: the record's time in milliseconds since 1970; None is now.
     """
+    if is_about_sending(_SENDING):
+        return NotSent()
     sending = _get_sending()
     future = sending.send(topic, value, key, headers, timestamp_ms)
     sending.watch(future)
     return future
+
+
+_SENDING = (send_msg.__code__, send_raw.__code__)
 
 
 def _require_access(topic: Any) -> str:
