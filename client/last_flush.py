@@ -22,7 +22,7 @@ from typing import Any
 
 __all__ = ['EXIT_TIMEOUT', 'LastFlush', 'say_lost']
 
-EXIT_TIMEOUT = 4.0  # seconds; Docker kills after 10
+EXIT_TIMEOUT = 3.5  # seconds; with what else has to be done, it ends within 5
 SIGNALS = ('SIGTERM', 'SIGHUP')  # those which a polite end is asked for by
 
 
