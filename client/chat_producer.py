@@ -49,6 +49,7 @@ class ChatProducer(kafka.KafkaProducer):  # type: ignore[misc]
     flushes_in_time = False
     _gives_up = False
     _is_left = False
+    _is_kept = False
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -82,7 +83,7 @@ class ChatProducer(kafka.KafkaProducer):  # type: ignore[misc]
 
     def close(self, timeout: float | None = None, null_logger: bool = False) -> None:
         """As kafka-python's: flush, then close. What was left to the parent is not touched."""
-        if not self._is_left:
+        if not self._is_left and not self._is_kept:
             super().close(timeout, null_logger)
 
     def close_now(self, timeout: float = LAST_ACT) -> None:
@@ -98,6 +99,10 @@ class ChatProducer(kafka.KafkaProducer):  # type: ignore[misc]
         """Close without waiting; this may be the client's own thread, as in a call-back."""
         self._gives_up = True
         threading.Thread(target=self.close, args=(LAST_ACT,), daemon=True).start()
+
+    def keep_open(self) -> None:
+        """At the end of the process: exit handlers may still send, so nobody closes it any more."""
+        self._is_kept = True
 
     def leave(self) -> None:
         """After a fork: the connections belong to the parent, and the thread is not there."""

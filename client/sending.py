@@ -4,18 +4,27 @@ The one idea to take away: what makes a send quick is chosen once for each produ
 version of the client allows; what a send promises does not depend on it.
 """
 
+import contextlib
+import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import kafka.errors
+
 from client.backlog import FUTURE_BYTES, STEP_BYTES, Backlog
-from client.call_backs import NoWaitInCallBacks
+from client.call_backs import NoWaitInCallBacks, is_call_back
 from client.chat_producer import ChatProducer
+from client.last_flush import EXIT_TIMEOUT, say_lost
 from client.lingering import Lingering
 from client.null_headers import Headers
 from client.short_send import ShortSend
 
 __all__ = ['Sending']
+
+STEP = 0.1  # seconds of one flush
+LOOK_AGAIN = 0.01  # seconds
 
 
 class Sending:
@@ -45,6 +54,8 @@ class Sending:
             self._lingering = Lingering(producer)
         self._messages = 0
         self._bytes = 0
+        self._patience = EXIT_TIMEOUT  # seconds, for all that exit handlers send
+        self.is_counted = False  # what fails from now on is counted already
         # Takes what send_plainly takes, and returns the same future. It is an attribute because a
         # call in between would cost as much as all that is decided in `admit`.
         self.send: Callable[..., Any] = self.send_plainly
@@ -111,6 +122,47 @@ class Sending:
         future.add_errback(self._note_failure)
         if type(future) is self._plain_kind:
             future.__class__ = self._kind
+
+    def deliver(self, timeout: float, cut_short: threading.Event) -> bool:
+        """Wait until nothing is under way, for so many seconds, or until it is cut short.
+
+        Returns:
+            Whether nothing is under way.
+        """
+        deadline = time.monotonic() + timeout
+        was_empty = False  # looked at twice: another thread may be in the middle of a send
+        while (left := deadline - time.monotonic()) > 0 and not cut_short.is_set():
+            if self.backlog.pending():
+                was_empty = False
+                with contextlib.suppress(kafka.errors.KafkaError):
+                    self.producer.flush(min(left, STEP))
+            elif was_empty:
+                return True
+            else:
+                was_empty = True
+                time.sleep(LOOK_AGAIN)
+        return not self.backlog.pending()
+
+    def send_each_to_the_end(self) -> None:
+        """Python is ending, and nobody will flush: from now on each message is waited for."""
+        self.send = partial(self._send_and_deliver, self.send)
+
+    def hold_up(self) -> None:
+        """The process is about to end: whoever sends waits for that, except for call-backs."""
+        self.send = partial(self._wait_for_the_end, self.send)
+
+    def _send_and_deliver(self, send: Callable[..., Any], *arguments: Any) -> Any:
+        future = send(*arguments)
+        began = time.monotonic()
+        if not is_call_back() and not self.deliver(self._patience, threading.Event()):
+            say_lost(self.backlog.pending())
+        self._patience -= time.monotonic() - began
+        return future
+
+    def _wait_for_the_end(self, send: Callable[..., Any], *arguments: Any) -> Any:
+        if not is_call_back():
+            threading.Event().wait(2 * EXIT_TIMEOUT)
+        return send(*arguments)
 
     def _send_and_count(self, send: Callable[..., Any], *arguments: Any) -> Any:
         future = send(*arguments)
