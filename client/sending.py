@@ -46,8 +46,8 @@ class Sending:
         self._note_failure = partial(note_failure, self)
         self.backlog = Backlog(producer)
         # Each future of the one class is to be made one of the other.
-        self.plain_promise, self.promise = NoWaitInCallBacks.kinds(producer)
         self._plain_kind, self._kind = NoWaitInCallBacks.kinds(producer)
+        self._kind_that_tells: type | None = None  # of futures that tell of failures by themselves
         self._failed_before_the_wire: BaseException | None = None
         self._lingering: Lingering | None = None
         if lingers and Lingering.is_on(producer):
@@ -60,7 +60,9 @@ class Sending:
         # call in between would cost as much as all that is decided in `admit`.
         self.send: Callable[..., Any] = self.send_plainly
         if ShortSend.is_on(producer):
-            self.send = ShortSend(producer, self.send_plainly).send
+            short = ShortSend(producer, self.send_plainly, self._note_failure)
+            self.send = short.send
+            self._kind_that_tells = short.kind_that_tells
         if self.backlog.counts_futures:
             self.send = partial(self._send_and_count, self.send)
 
@@ -115,6 +117,8 @@ class Sending:
 
     def watch(self, future: Any) -> None:
         """Make a future ready for the user; to be called with each that ``send`` returned."""
+        if type(future) is self._kind_that_tells:
+            return
         future.add_errback(self._note_failure)
         if type(future) is self._plain_kind:
             future.__class__ = self._kind
