@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from schemas import show
+
 HERE = Path(__file__).parent
 STEPS = {int(path.stem[4]): path for path in sorted(HERE.glob('step*.py'))}
 
@@ -53,7 +55,7 @@ def check(number: int) -> int:
 
     path = STEPS[number]
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-    print(f'Checking {shown} on a real Kafka ...', flush=True)
+    show(f'Checking {shown} on a real Kafka ...')
     outcome = Outcome()
     with contextlib.redirect_stdout(io.StringIO()) as output:
         status = pytest.main([str(path), '--tb=short', '-p', 'no:cacheprovider'], plugins=[outcome])
@@ -63,8 +65,8 @@ def check(number: int) -> int:
             what_next = f'Next: make exercise N={number + 1}'
         print(f'Done: exercise {number}. {what_next}')
         return 0
-    print(f'\n{task(path)}\n\nNot yet:\n')
-    print('\n'.join(outcome.failures) or output.getvalue())
+    show(f'\n{task(path)}\n\nNot yet:\n')
+    show('\n'.join(outcome.failures) or output.getvalue())
     return 1
 
 
