@@ -57,10 +57,10 @@ class Retention(NamedTuple):
         return cls(keeps, _seconds(said.get(REFUSED)))
 
     def problem(self, age: float) -> str:
-        """What the topic does to records of this age, and which setting says so; '' if nothing.
+        """What is wrong with records up to this age: the end of a sentence, or '' if nothing is.
 
-        >>> Retention(keeps=3600.0).problem(7200.0)
-        'deletes records that are older than 60 minutes (retention.ms=3600000)'
+        >>> Retention(keeps=60.0).problem(7200.0)
+        'are up to 2 hours old: the topic deletes what is older than 60 s (retention.ms=60000)'
         """
         for limit, does, setting in (
             (self.takes, 'refuses', REFUSED),
@@ -68,7 +68,8 @@ class Retention(NamedTuple):
         ):
             if age > limit:
                 value = f'{setting}={limit * 1000:.0f}'
-                return f'{does} records that are older than {_span(limit)} ({value})'
+                what = f'the topic {does} what is older than {_span(limit)} ({value})'
+                return f'are up to {_span(age)} old: {what}'
         return ''
 
 
@@ -112,15 +113,8 @@ def keep(topic: str, oldest: float, what: str, cure: str) -> bool:
             found = found._replace(keeps=age + found.keeps)
     problem = found.problem(age)
     if problem:
-        log.warning(
-            '%s are up to %s old, and the topic %r %s. Set that higher (kafka-configs.sh --alter), '
-            'or %s.',
-            what,
-            _span(age),
-            topic,
-            problem,
-            cure,
-        )
+        way_out = f'Set that higher for {topic!r} (kafka-configs.sh --alter), or {cure}.'
+        log.warning('%s %s. %s', what, problem, way_out)
     return not problem
 
 
