@@ -13,7 +13,7 @@ import pytest
 import producer
 from deadletters import redrive
 from errors import DeliveryError, MessageError
-from producer import get_producer, send_msg
+from producer import get_producer
 from schemas import HumanMessage
 from tests.support.logread import records
 from tests.support.reading import Get, readers, rest, send, take
@@ -162,7 +162,9 @@ def test_it_must_be_clear_where_letters_go(topic: str) -> None:
 
     They never go where only a header says, nor to their own topic.
     """
-    with pytest.raises(MessageError, match=r"'dlq' is not named after a topic.*to='human-messages'"):
+    with pytest.raises(
+        MessageError, match=r"'dlq' is not named after a topic.*to='human-messages'"
+    ):
         redrive('dlq')
     for to in (f'{topic}.dead', [topic, f'{topic}.dead']):
         with pytest.raises(MessageError, match='cannot go back to'):
