@@ -4,7 +4,7 @@ import datetime
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,12 @@ BAD = [
     (b'', b'', [], 1_700_000_004_000),
     (b'x' * 900_000, b'large', [], 1_700_000_005_000),
 ]
+
+
+@pytest.fixture
+def topic(make_topic: Callable[..., str]) -> str:
+    """A topic that keeps records with the times of the past."""
+    return make_topic(**{'retention.ms': '-1'})
 
 
 @pytest.fixture

@@ -244,6 +244,28 @@ def test_a_redrive_that_another_one_has_overtaken_sends_nothing_more(
     assert counted(topic) == [b'%d' % number for number in range(12)]
 
 
+def test_a_redrive_begins_where_the_one_before_it_ended(
+    topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks how far the group is only once nobody else can commit for it."""
+    dead = f'{topic}.dead'
+    put(dead, b'1', topic)
+    flush()
+    before: list[int] = []
+
+    class Late(TransactionalProducer):
+        def __init__(self, *arguments: Any) -> None:
+            if not before:
+                monkeypatch.setattr(Redrive, 'producer_class', TransactionalProducer)
+                before.append(redrive(dead, group_id=topic))
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(Redrive, 'producer_class', Late)
+    assert redrive(dead, group_id=topic) == 0
+    assert before == [1]
+    assert counted(topic) == [b'1']
+
+
 def test_a_letter_of_an_aborted_transaction_is_none(topic: str) -> None:
     """A service was killed before it committed: its letters do not count, and hold up nobody."""
     dead = f'{topic}.dead'
@@ -283,4 +305,3 @@ def test_letters_that_the_topic_will_not_keep_are_told(make_topic: MakeTopic, ca
     assert redrive(f'{topic}.dead', group_id=topic) == 1
     assert f"Letters for '{topic}' are up to " in caplog.text
     assert 'deletes what is older than 60 minutes' in caplog.text
-    assert records(topic)[0].timestamp == 1000
