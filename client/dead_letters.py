@@ -37,7 +37,6 @@ CUT_BYTES = 500_000  # at most, of a value that is cut
 VALUE_SHARE, KEY_SHARE, HEADERS_SHARE = 0.6, 0.15, 0.15
 LONGEST_WHY = 1000  # characters: a reason may quote the record
 FRAME = 200  # bytes around a record, and for the headers that say what was cut
-HEADER_FRAME = 10  # bytes: the lengths of a name and a value
 ACKNOWLEDGEMENT_TIMEOUT = 10.0  # seconds
 
 
@@ -193,7 +192,13 @@ def _length(part: bytes | None) -> int:
 
 def _size(headers: Headers) -> int:
     """Bytes of headers in a record; other clients write null values."""
-    return sum(len(name.encode()) + _length(value) + HEADER_FRAME for name, value in headers)
+    lengths = [(len(name.encode()), _length(value)) for name, value in headers]
+    return sum(name + value + _varint(name) + _varint(value) for name, value in lengths)
+
+
+def _varint(length: int) -> int:
+    """Bytes that a length takes in a record (Kafka's protocol guide: "varint", zigzag)."""
+    return (length.bit_length() + 7) // 7
 
 
 def _key_bytes(record: Any) -> bytes | None:
