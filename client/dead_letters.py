@@ -10,7 +10,6 @@ letter that would be too large is cut, and says so.
 
 import contextlib
 import datetime
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -64,7 +63,6 @@ class Forwarder:
         default = kafka.KafkaProducer.DEFAULT_CONFIG['max_request_size']
         self._limit = min(MAX_BYTES, self._options.get('max_request_size', default))
         self._producer: ChatProducer | None = None
-        self._pid = os.getpid()
 
     def letter(self, record: Any) -> dict[str, Any]:
         """A dead letter, as the arguments of ``KafkaProducer.send``.
@@ -130,17 +128,13 @@ class Forwarder:
     def close(self) -> None:
         """Close the producer, if there is one; the next letter makes another."""
         producer, self._producer = self._producer, None
-        if producer is not None and self._pid == os.getpid():
+        if producer is not None:
             producer.close_now()
 
     def _get_producer(self) -> ChatProducer:
-        if self._producer is not None and self._pid != os.getpid():
-            self._producer.leave()  # after a fork
-            self._producer = None
         if self._producer is None:
             diagnosis.require_access(self._options, [self._wire_topic], 'write')
             self._producer = make_producer(self._options, knock=False)
-            self._pid = os.getpid()
         return self._producer
 
 

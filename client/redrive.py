@@ -210,7 +210,10 @@ class Redrive:
         elif any(name.startswith(f'{PREFIX}cut') for name in headers):
             why = f'was too large to be kept whole (the original is on {origin}, if still kept)'
         elif self._is_gone:
-            why = f'came from {origin!r}, which is not there now (UNKNOWN_TOPIC_OR_PARTITION)'
+            why = (
+                f'came from {origin!r}, which is not there now, or not for us '
+                '(UNKNOWN_TOPIC_OR_PARTITION)'
+            )
         if why:
             self._passed_by.add(record, why)
         return not why
