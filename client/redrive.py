@@ -299,8 +299,8 @@ class Redrive:
             )
         if is_temporary(error):
             return DeliveryError(
-                f'Letters were not acknowledged by {self._target!r} ({describe(error)}). '
-                'Run it again: it goes on here.'
+                f'Kafka did not confirm that letters are back on {self._target!r} '
+                f'({describe(error)}). Run it again: it goes on here.'
             )
         named = {'topic': self._target, 'group_id': self._group, 'transactional_id': self._id}
         return explain(error, **named)

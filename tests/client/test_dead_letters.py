@@ -18,6 +18,8 @@ from tests.support.brokers import eventually
 from tests.support.logread import records
 from tests.support.reading import Get, readers
 
+pytestmark = pytest.mark.client
+
 MakeTopic = Callable[..., str]
 WORDS = {'sender': 'red', 'contents': 'damn'}
 SMALL = b'no json'
