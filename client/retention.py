@@ -114,6 +114,7 @@ def keep(topic: str, oldest: float, what: str, cure: str) -> bool:
         found = _describe(admin, name)
         if is_new and age > found.keeps and _lengthen(admin, name, age + found.keeps):
             found = found._replace(keeps=age + found.keeps)
+            log.info('The new topic %r keeps its records for %s.', topic, _span(found.keeps))
     problem = found.problem(age)
     if problem:
         way_out = f'Set that higher for {topic!r} (kafka-configs.sh --alter), or {cure}.'

@@ -26,12 +26,18 @@ MakeTopic = Callable[..., str]
 Headers = list[tuple[str, bytes]]
 
 
-def put(dead: str, value: bytes, origin: str | None, *more: tuple[str, bytes]) -> None:
+def put(
+    dead: str,
+    value: bytes,
+    origin: str | None,
+    *more: tuple[str, bytes],
+    key: bytes | None = b'key',
+) -> None:
     """A dead letter from a topic; without one, a record that is no letter."""
     headers: Headers = [*more]
     if origin is not None:
         headers.append(('dead-letter-topic', origin.encode(errors='surrogateescape')))
-    send_raw(dead, value, b'key', headers)
+    send_raw(dead, value, key, headers)
 
 
 def counted(topic: str) -> list[bytes]:
@@ -124,8 +130,9 @@ def test_letters_of_a_topic_that_is_gone_wait_for_it(topic: str) -> None:
     [
         ({'max.message.bytes': '500'}, 'MESSAGE_TOO_LARGE|RECORD_LIST_TOO_LARGE'),
         ({'message.timestamp.before.max.ms': '3600000'}, 'INVALID_TIMESTAMP'),
+        ({'cleanup.policy': 'compact'}, 'INVALID_RECORD'),
     ],
-    ids=['size', 'time'],
+    ids=['size', 'time', 'key'],
 )
 def test_a_refused_letter_is_found_and_passed_by(
     make_topic: MakeTopic, caplog: Any, config: dict[str, str], reason: str
@@ -134,10 +141,13 @@ def test_a_refused_letter_is_found_and_passed_by(
     topic = make_topic(**config)
     dead = f'{topic}.dead'
     for number in range(11):
-        bad = number in (3, 10)
-        value = b'%d' % number + b' ' * 600 * (bad and 'max.message.bytes' in config)
-        stamp = b'1000' if bad and 'max.message.bytes' not in config else b'-1'
-        put(dead, value, topic, ('dead-letter-original-timestamp', stamp))
+        value, stamp = b'%d' % number, b'-1'
+        key: bytes | None = value
+        if number in (3, 10):
+            value += b' ' * 600
+            key = None if 'cleanup.policy' in config else key
+            stamp = b'1000' if 'message.timestamp.before.max.ms' in config else stamp
+        put(dead, value, topic, ('dead-letter-original-timestamp', stamp), key=key)
     flush()
     sent = redrive(dead, group_id=topic)
     assert (sent, sent.passed_by) == (9, 2)
