@@ -127,9 +127,11 @@ class Redrive:
                     'Name the one that dead_letter_topic= named.'
                 )
             self._is_gone = self._target not in topics
+            numbers = consumer.partitions_for_topic(self._topic)
+            ends = consumer.end_offsets([TopicPartition(self._topic, each) for each in numbers])
             return sum(
-                self._run_partition(consumer, TopicPartition(self._topic, number), targets)
-                for number in sorted(consumer.partitions_for_topic(self._topic))
+                self._run_partition(consumer, partition, end, targets)
+                for partition, end in sorted(ends.items())
             )
 
     def _make_consumer(self) -> Any:
@@ -147,7 +149,9 @@ class Redrive:
         FastRecords.use_in(consumer)
         return consumer
 
-    def _run_partition(self, consumer: Any, partition: TopicPartition, targets: Set[str]) -> int:
+    def _run_partition(
+        self, consumer: Any, partition: TopicPartition, end: int, targets: Set[str]
+    ) -> int:
         self._id = f'{self._group}-{partition.topic}-{partition.partition}'
         sent = 0
         try:
@@ -155,7 +159,7 @@ class Redrive:
                 # Before the group is asked how far it is: who had the id is shut out by this, and
                 # what it had not committed is aborted.
                 self._begin_anew()
-            for records in self._read(consumer, partition):
+            for records in self._read(consumer, partition, end):
                 due = [record for record in records if self._is_due(record, targets)]
                 if not self._is_gone:  # else they are left for when it is there again
                     sent += self._send(due, partition, records[-1].offset + 1)
@@ -172,15 +176,15 @@ class Redrive:
 
     # Reading
 
-    def _read(self, consumer: Any, partition: TopicPartition) -> Iterator[list[Any]]:
-        """What the group has not done, up to the end that there is now."""
+    def _read(self, consumer: Any, partition: TopicPartition, end: int) -> Iterator[list[Any]]:
+        """What the group has not done, up to an end."""
         begin = consumer.beginning_offsets([partition])[partition]
-        end = consumer.end_offsets([partition])[partition]
+        latest = consumer.end_offsets([partition])[partition]
         done = consumer.committed(partition, timeout_ms=ANSWER_TIMEOUT_MS)
         consumer.assign([partition])
         if done is None:
             consumer.seek(partition, begin)
-        elif begin <= done <= end:
+        elif begin <= done <= latest:
             consumer.seek(partition, done)
         else:
             go_on_at_oldest(consumer, {partition: done})

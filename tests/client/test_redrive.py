@@ -17,7 +17,7 @@ from client.redrive import Redrive
 from client.transactions import TransactionalProducer
 from deadletters import redrive
 from errors import RefusedError
-from producer import flush, send_raw
+from producer import flush, get_producer, send_raw
 from settings import client_options
 from tests.support.logread import records
 
@@ -98,6 +98,29 @@ def test_letters_go_to_the_topics_that_are_named(topic: str, make_topic: MakeTop
     assert redrive(dead, group_id=topic) == 0
     for origin in (topic, *others):
         assert counted(origin) == [b'0', b'1', b'2']
+
+
+def test_what_comes_back_meanwhile_is_left_for_the_next_time(
+    make_topic: MakeTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader that is not repaired forwards the letter again, maybe to a later partition."""
+    topic = make_topic()
+    dead = make_topic(partitions=2)
+
+    def come_back(partition: int) -> None:
+        headers = [('dead-letter-topic', topic.encode())]
+        get_producer().send(dead, b'1', b'key', headers, partition=partition).get(10)
+
+    class ComingBack(TransactionalProducer):
+        def commit(self) -> None:
+            super().commit()
+            for partition in (0, 1):
+                come_back(partition)
+
+    monkeypatch.setattr(Redrive, 'producer_class', ComingBack)
+    come_back(0)
+    assert redrive(dead, to=topic, group_id=topic) == 1
+    assert counted(topic) == [b'1']
 
 
 def test_names_with_a_prefix_are_the_same_topics(
