@@ -97,7 +97,8 @@ def redrive(
     Args:
         dead_letter_topic: where they are.
         to: the topics that letters may go back to. None is the one that the dead-letter topic is
-            named after: ``human-messages`` for ``human-messages.dead``.
+            named after: ``human-messages`` for ``human-messages.dead``. One that is named here and
+            is gone is created for its first letter, if Kafka may.
         group_id: the group that remembers which were sent again; for a topic that only ``to``
             names, the name of that topic is added to it.
         timeout: seconds without an answer after which Kafka counts as gone.
@@ -125,7 +126,8 @@ def redrive(
             settings.topic_name(target),
             settings.group_name(group),
             passed_by,
-            timeout,
+            may_create=to is not None,
+            timeout=timeout,
         )
         sent += redriving.run({settings.topic_name(each) for each in targets})
     redriven = Redriven(sent)

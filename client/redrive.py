@@ -92,18 +92,27 @@ class Redrive:
         target: the topic that they go back to.
         group: remembers which were sent.
         passed_by: where those are noted that cannot be sent.
+        may_create: the target is created for its first letter, if it is gone and Kafka may.
         timeout: seconds without an answer after which Kafka counts as gone.
     """
 
     producer_class: type[TransactionalProducer] = TransactionalProducer
 
     def __init__(
-        self, topic: str, target: str, group: str, passed_by: PassedBy, timeout: float
+        self,
+        topic: str,
+        target: str,
+        group: str,
+        passed_by: PassedBy,
+        *,
+        may_create: bool,
+        timeout: float,
     ) -> None:
         self._topic = topic
         self._target = target
         self._group = group
         self._passed_by = passed_by
+        self._may_create = may_create
         self._timeout = timeout
         self._is_gone = False  # the target
         self._id = ''  # the transactional id
@@ -155,7 +164,7 @@ class Redrive:
         self._id = f'{self._group}-{partition.topic}-{partition.partition}'
         sent = 0
         try:
-            if not self._is_gone:
+            if self._may_create or not self._is_gone:
                 # Before the group is asked how far it is: who had the id is shut out by this, and
                 # what it had not committed is aborted.
                 self._begin_anew()
@@ -213,7 +222,7 @@ class Redrive:
             return False
         elif any(name.startswith(f'{PREFIX}cut') for name in headers):
             why = f'was too large to be kept whole (the original is on {origin}, if still kept)'
-        elif self._is_gone:
+        elif self._is_gone and not self._create_target():
             why = (
                 f'came from {origin!r}, which is not there now, or not for us '
                 '(UNKNOWN_TOPIC_OR_PARTITION)'
@@ -285,6 +294,15 @@ class Redrive:
         if problem := self._keeps.problem(time.time() - min(times) / 1000):
             self._keeps = retention.Retention()
             log.warning('Letters for %r %s. Read them at once.', self._target, problem)
+
+    def _create_target(self) -> bool:
+        if self._may_create:
+            self._may_create = False
+            with contextlib.suppress(AccessError):
+                options = settings.client_options('producer')
+                diagnosis.require_access(options, [self._target], 'write')
+                self._is_gone = False
+        return not self._is_gone
 
     def _begin_anew(self) -> None:
         self._producer = self.producer_class(self._id)

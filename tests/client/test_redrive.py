@@ -136,12 +136,21 @@ def test_names_with_a_prefix_are_the_same_topics(
 
 
 def test_letters_of_a_topic_that_is_gone_wait_for_it(topic: str) -> None:
-    """They are passed by, and sent once the topic is there again."""
+    """They are passed by, and sent once the topic is there again.
+
+    Or once somebody names it: then Kafka creates it, as for any message. What no letter came from
+    is not created.
+    """
     dead = f'{topic}-x.dead'
     put(dead, b'1', f'{topic}-x')
+    put(dead, b'2', f'{topic}-y')
     flush()
     sent = redrive(dead, group_id=topic)
-    assert (sent, sent.passed_by) == (0, 1)
+    assert (sent, sent.passed_by) == (0, 2)
+    assert redrive(dead, group_id=topic, to=[f'{topic}-y', f'{topic}-z']) == 1
+    assert counted(f'{topic}-y') == [b'2']
+    with closing(KafkaAdminClient(**client_options('admin'))) as admin:
+        assert not {f'{topic}-x', f'{topic}-z'} & set(admin.list_topics())
     with closing(KafkaAdminClient(**client_options('admin'))) as admin:
         admin.create_topics([f'{topic}-x'], wait_for_metadata=True)
     assert redrive(dead, group_id=topic) == 1
