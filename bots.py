@@ -22,7 +22,7 @@ from markovify.chain import BEGIN, END
 
 from errors import MessageError
 from processing.at_least_once import Service
-from processing.replay import causes, origin, read_back
+from processing.replay import Causes, origin, read_back
 from schemas import HumanMessage
 
 __all__ = ['AnswerBot', 'RoomTalker', 'is_from_bot']
@@ -42,7 +42,9 @@ class AnswerBot(Service):
 
     With ``group_id`` it is durable, at least once and idempotent: each answer names the message
     that it answers in a header, so that after a crash the bot sees in the log itself which
-    answers were given.
+    answers were given. It reads all of the topic for that, however long it is. What the log cannot
+    tell is what another instance is saying at this very moment: one that Kafka takes for dead, and
+    that answers all the same, can answer beside its successor.
 
     Args:
         topic: the room.
@@ -70,7 +72,7 @@ class AnswerBot(Service):
         super().__init__(topic, group_id, offset)
         self.sender = sender
         self._answers = answers or {}
-        self._answered: set[str] = set()  # the origins of the messages that have their answer
+        self._answered = Causes(topic, self._is_mine)
 
     def answer(self, message: HumanMessage) -> str | None:
         """What to say to a message; None keeps quiet. No Kafka here, so it is easily tested.
@@ -83,8 +85,11 @@ class AnswerBot(Service):
     def start_at(self, partitions: set[TopicPartition]) -> dict[TopicPartition, int]:
         """Before the first message: which answers were given already?"""
         if self.group_id is not None:
-            self._answered |= causes(self.topic)
+            self._answered.catch_up()
         return {}
+
+    def _is_mine(self, record: Any) -> bool:
+        return (SIGNATURE, self.sender.encode()) in record.headers
 
     def on_message(self, record: Any) -> None:
         """Answer a person's message once."""

@@ -25,7 +25,7 @@ from kafka import TopicPartition
 import settings
 from errors import ChatError, MessageError
 from processing.at_least_once import Service
-from processing.replay import causes, ensure_topic, origin, read_back
+from processing.replay import Causes, ensure_topic, origin, read_back
 from producer import send_raw
 
 __all__ = ['Archive', 'Presence', 'Rekey', 'Service', 'TrendingWords']
@@ -320,7 +320,8 @@ class Rekey(Service):
 
     Records of one key are on one partition, in order, and read by one member of a group. Time,
     headers and value stay as they were. At least once and idempotent: each copy names its
-    original in a header, so that after a crash the copies say which were made.
+    original in a header, so that after a crash, or at a second run, the copies say which were
+    made, however many there are.
 
     Args:
         topic: what to read.
@@ -343,7 +344,7 @@ class Rekey(Service):
                 f'{to!r} is copied to itself: each copy would be copied again. Name another topic.'
             )
         self._to = to
-        self._copied: set[str] = set()
+        self._copied = Causes(to)
 
     def key(self, value: Any) -> str | None:
         """The new key of a message; None gives it none."""
@@ -351,7 +352,7 @@ class Rekey(Service):
 
     def start_at(self, partitions: set[TopicPartition]) -> dict[TopicPartition, int]:
         """Before the first message: which copies are there?"""
-        self._copied |= causes(self._to)
+        self._copied.catch_up()
         return {}
 
     def on_message(self, record: Any) -> None:
@@ -363,5 +364,6 @@ class Rekey(Service):
                 because=record,
                 key=self.key(record.value),
                 headers=record.headers,
-                timestamp=record.timestamp / 1000,
+                # Kafka has -1 for "no time"; such a copy has the time when it is made.
+                timestamp=record.timestamp / 1000 if record.timestamp >= 0 else None,
             )
