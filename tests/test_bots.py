@@ -109,6 +109,28 @@ def test_a_durable_bot_answers_once(topic: str, say: Say, hear: Hear) -> None:
     ]
 
 
+def test_a_durable_bot_answers_once_however_long_ago(topic: str, say: Say, hear: Hear) -> None:
+    """Its answers are remembered although its commit is lost and much was said since."""
+    say('red', 'first')
+    Echo(topic, sender='echo', group_id='first', offset='earliest').run(count=1)
+    for number in range(20_500):
+        send_msg(topic, {'sender': 'bot', 'contents': str(number)}, headers=[('bot', b'other')])
+    say('red', 'last')
+    Echo(topic, sender='echo', group_id='second', offset='earliest').run(timeout=0.3)
+    answers = [each['contents'] for each in hear() if each['sender'] == 'echo']
+    assert answers == ['you said first', 'you said last']
+
+
+def test_durable_bots_do_not_take_the_answers_of_others_for_theirs(
+    topic: str, say: Say, hear: Hear
+) -> None:
+    """A bot that comes late answers what another one has answered."""
+    say('red', 'hello')
+    for name in ('one', 'two', 'one'):
+        Echo(topic, sender=name, group_id=f'{name}-group', offset='earliest').run(timeout=0.3)
+    assert [each['sender'] for each in hear()] == ['red', 'one', 'two']
+
+
 @needs_chatlogs
 def test_a_talker_knows_the_room(topic: str, say: Say, hear: Hear) -> None:
     """It learns each of two real days' messages once, and none of a bot's.

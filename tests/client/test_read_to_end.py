@@ -26,7 +26,9 @@ QUICK = {'WORTH_A_WORD': 0.2, 'BETWEEN_QUESTIONS': 0.05}
 @pytest.fixture
 def hanging(kafka: Any, topic: str) -> Iterator[KafkaProducer]:
     """A producer of another program, in the midst of a transaction."""
-    options = client_options('producer', transactional_id=f'{topic}-hanging')
+    options = client_options(
+        'producer', transactional_id=f'{topic}-hanging', transaction_timeout_ms=60_000
+    )
     with closing(KafkaProducer(**options)) as producer:
         producer.init_transactions()
         producer.begin_transaction()
