@@ -120,6 +120,7 @@ class _Silence:
         self.timeout = timeout
         self._consumer = consumer
         self._open_transaction = open_transaction
+        self._between_questions = min(BETWEEN_QUESTIONS, timeout / 3)
         self._missing: Offsets = {}
         self._heard_at = self._asked_at = time.monotonic()
         self._held_since: float | None = None
@@ -140,7 +141,7 @@ class _Silence:
         if missing != self._missing:  # what was given up, or is no record, was passed
             self._missing = missing
             self.end()
-        elif now - max(self._heard_at, self._asked_at) > BETWEEN_QUESTIONS:
+        elif now - max(self._heard_at, self._asked_at) > self._between_questions:
             self._ask(missing)
             self._asked_at = time.monotonic()
         if time.monotonic() - self._heard_at > self.timeout:
