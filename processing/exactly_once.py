@@ -19,9 +19,9 @@ from kafka import OffsetAndMetadata, TopicPartition
 
 import settings
 from client.consumer_loop import ChatConsumer
+from client.dead_letters import Forwarder
 from client.fatal_errors import explain, is_temporary
 from client.transactions import TransactionalProducer
-from deadletters import letter
 from errors import ChatError
 from processing import commit_metadata
 from processing.assignment import Assignment
@@ -67,6 +67,8 @@ class ExactlyOnceLoop:
         # An id of each instance's own: what keeps a replaced one from committing is the group.
         self._id = f'{settings.group_name(service.group_id or "")}-{uuid.uuid4().hex[:12]}'
         self._alert_topic = settings.topic_name(service.alert_topic)
+        dead = service.dead_letter_topic
+        self._letters = None if dead is None else Forwarder(dead)
         self._states: dict[TopicPartition, PartitionState] = {}
         self._outbox = _Outbox()
         self._producer: TransactionalProducer | None = None  # made for the first transaction
@@ -240,8 +242,8 @@ class ExactlyOnceLoop:
             if state is None or record.offset < state.replay_until:
                 continue
             self._outbox.partitions.add(partition)
-            if self._service.dead_letter_topic is not None:
-                self._outbox.messages.append(letter(self._service.dead_letter_topic, record))
+            if self._letters is not None:
+                self._outbox.messages.append(self._letters.letter(record))
 
     # Committing, and what happens if that fails
 
