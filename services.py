@@ -23,9 +23,10 @@ from typing import Any, NamedTuple
 from kafka import TopicPartition
 
 import settings
+from client.retention import keep
 from errors import ChatError, MessageError
 from processing.at_least_once import Service
-from processing.replay import Causes, ensure_topic, origin, read_back
+from processing.replay import Causes, ensure_topic, oldest_time, origin, read_back
 from producer import send_raw
 
 __all__ = ['Archive', 'Presence', 'Rekey', 'Service', 'TrendingWords']
@@ -323,6 +324,9 @@ class Rekey(Service):
     original in a header, so that after a crash, or at a second run, the copies say which were
     made, however many there are.
 
+    Kafka deletes by the time that a record carries, and so a copy of an old record soon. A new
+    topic is made to keep the copies; if one that is there does not keep them, a warning says so.
+
     Args:
         topic: what to read.
         to: where the copies go.
@@ -351,7 +355,9 @@ class Rekey(Service):
         return value.get('sender') if isinstance(value, dict) else None
 
     def start_at(self, partitions: set[TopicPartition]) -> dict[TopicPartition, int]:
-        """Before the first message: which copies are there?"""
+        """Before the first message: will the copies be kept, and which are there?"""
+        if self.offset != 'latest' and (oldest := oldest_time(self.open(), partitions)):
+            keep(self._to, oldest, 'The copies', 'start at a later offset=')
         self._copied.catch_up()
         return {}
 

@@ -21,7 +21,7 @@ from consumer import get_consumer
 from errors import OpenTransactionError
 from processing.origins import Origins, origin
 
-__all__ = ['BECAUSE', 'Causes', 'causes', 'ensure_topic', 'origin', 'read_back']
+__all__ = ['BECAUSE', 'Causes', 'causes', 'ensure_topic', 'oldest_time', 'origin', 'read_back']
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +71,25 @@ def ensure_topic(topic: str, config: Mapping[str, str], partitions: int = 1) -> 
             settings.topic_name(topic): {'num_partitions': partitions, 'configs': dict(config)}
         }
         admin.create_topics(wanted, wait_for_metadata=True)
+
+
+def oldest_time(consumer: Any, partitions: Iterable[TopicPartition]) -> float | None:
+    """When the oldest record was written that a new reader of these partitions is given.
+
+    Args:
+        consumer: what has them.
+        partitions: those that its group has gone on in are left out.
+
+    Returns:
+        Seconds since 1970; None if there is no such record.
+    """
+    times = []
+    for partition in partitions:
+        first = consumer.offsets_for_times({partition: 0})[partition]
+        done = consumer.committed(partition) if consumer.config['group_id'] else None
+        if first is not None and (done or 0) <= first.offset:
+            times.append(first.timestamp / 1000)
+    return min(times, default=None)
 
 
 class Causes:

@@ -18,6 +18,7 @@ import pytest
 from kafka import KafkaProducer
 
 from bots import AnswerBot
+from client.retention import retention
 from processing.replay import Causes, causes, origin
 from producer import get_producer, send_msg
 from schemas import decode
@@ -284,6 +285,33 @@ def test_what_has_no_time_is_copied_too(topic: str, make_topic: MakeTopic) -> No
     before = time.time() - 60
     assert Rekey(topic, to).run(timeout=0.5) == 1
     assert [each.timestamp / 1000 > before for each in records(to)] == [True]
+
+
+@pytest.mark.parametrize('group', [None, 'rekey'])
+def test_copies_of_old_records_are_kept_or_it_says_so(
+    make_topic: MakeTopic, caplog: pytest.LogCaptureFixture, group: str | None
+) -> None:
+    """A new topic keeps them as long as it would keep one of now; of another one it is told.
+
+    A group is told when it begins, and not each time it goes on.
+    """
+    topic = make_topic(partitions=2, **{'retention.ms': '-1'})
+    day = 86_400.0
+    for sender, age in (('red', 1), ('green', 40), ('blue', 3)):
+        stamp = time.time() - age * day
+        send_msg(topic, {'sender': sender, 'contents': 'hello'}, timestamp=stamp, block=True)
+    new = f'{topic}-new'
+    assert Rekey(topic, new, group_id=group).run(timeout=0.3) == 3
+    assert retention(new).keeps == pytest.approx(47 * day, abs=60)
+    assert caplog.text == ''
+    group = group and f'{group}-other'
+    there = make_topic()
+    assert Rekey(topic, there, group_id=group).run(timeout=0.3) == 3
+    assert 'The copies are up to 40 days old: the topic deletes what is older' in caplog.text
+    assert '(retention.ms=604800000). Set that higher' in caplog.text
+    caplog.clear()
+    assert Rekey(topic, there, group_id=group).run(timeout=0.3) == (0 if group else 3)
+    assert ('The copies are' in caplog.text) == (group is None)
 
 
 KILLED = """
