@@ -153,6 +153,8 @@ class Causes:
         for partition in partitions:
             if partition in self._read_to:
                 consumer.seek(partition, self._read_to[partition])
+            else:
+                consumer.seek_to_beginning(partition)
         return contextlib.closing(consumer)
 
     def _note(self, names: Origins, batches: Iterable[list[Any]]) -> None:
