@@ -20,6 +20,7 @@ import markovify
 from kafka import TopicPartition
 from markovify.chain import BEGIN, END
 
+import settings
 from errors import MessageError
 from processing.at_least_once import Service
 from processing.replay import Causes, origin, read_back
@@ -42,9 +43,10 @@ class AnswerBot(Service):
 
     With ``group_id`` it is durable, at least once and idempotent: each answer names the message
     that it answers in a header, so that after a crash the bot sees in the log itself which
-    answers were given. For that it reads the topic from its beginning, however long it is (some 5 s
-    for a million messages). What the log cannot tell is what another instance says at the same
-    moment: one that Kafka takes for dead, and that answers all the same, doubles an answer.
+    answers were given, however long ago. At its start it reads a topic of one partition from its
+    last commit on, any other one from its beginning (about 5 s for a million messages). What the
+    log cannot tell is what another instance says at the same moment: one that Kafka takes for dead,
+    and that answers all the same, doubles an answer.
 
     Args:
         topic: the room.
@@ -85,8 +87,20 @@ class AnswerBot(Service):
     def start_at(self, partitions: set[TopicPartition]) -> dict[TopicPartition, int]:
         """Before the first message: which answers were given already?"""
         if self.group_id is not None:
-            self._answered.catch_up()
+            self._answered.catch_up(self._since())
         return {}
+
+    def _since(self) -> int:
+        """An offset before which no answer can be that still matters.
+
+        On a topic of one partition an answer is behind its question, and the question behind what
+        the group has committed. Of several partitions nothing like that can be said.
+        """
+        partitions = self.open().assignment()
+        numbers = self.open().partitions_for_topic(settings.topic_name(self.topic))
+        if len(partitions) != 1 or len(numbers or ()) != 1:
+            return 0
+        return self.open().committed(*partitions) or 0
 
     def _is_mine(self, record: Any) -> bool:
         return (SIGNATURE, self.sender.encode()) in record.headers

