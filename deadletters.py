@@ -111,9 +111,6 @@ def redrive(
         RefusedError: another redrive of the same group has begun since.
         UnreachableError: no Kafka there, or it stopped answering.
         AccessError: there is no such topic, or we are not authorized for one.
-
-    >>> redrive('human-messages.dead')
-    0
     """
     check_topic(dead_letter_topic)
     found = NAMED_AFTER.fullmatch(dead_letter_topic)

@@ -141,7 +141,7 @@ def decode(data: bytes | None, schema: Any = None) -> Any:
     >>> decode(b'{"sender": "red", "contents": 1}', HumanMessage)
     <Malformed: Expected `str`, got `int` at 'contents': b'{"sender": "red", "contents": 1}'>
     """
-    decoder = _decoder_for(schema)
+    decoder = decoder_for(schema)
     if data is None:
         return None if schema is None else Malformed(None, 'empty record (a tombstone)')
     try:
@@ -162,7 +162,7 @@ def validate(value: Any, schema: Any) -> None:
 
     >>> validate({'sender': 'red', 'contents': 'hello'}, HumanMessage)
     """
-    _decoder_for(schema)
+    decoder_for(schema)
     try:
         msgspec.convert(value, schema)
     except msgspec.ValidationError as error:
@@ -247,7 +247,7 @@ def _decoder(schema: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(schema) if schema is not None else msgspec.json.Decoder()
 
 
-def _decoder_for(schema: Any) -> msgspec.json.Decoder[Any]:
+def decoder_for(schema: Any) -> msgspec.json.Decoder[Any]:
     try:
         return _decoder(schema)
     except TypeError as error:

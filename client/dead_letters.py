@@ -10,7 +10,6 @@ letter that would be too large is cut, and says so.
 
 import contextlib
 import datetime
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -37,7 +36,6 @@ CUT_BYTES = 500_000  # at most, of a value that is cut
 VALUE_SHARE, KEY_SHARE, HEADERS_SHARE = 0.6, 0.15, 0.15
 LONGEST_WHY = 1000  # characters: a reason may quote the record
 FRAME = 200  # bytes around a record, and for the headers that say what was cut
-HEADER_FRAME = 10  # bytes: the lengths of a name and a value
 ACKNOWLEDGEMENT_TIMEOUT = 10.0  # seconds
 
 
@@ -65,7 +63,6 @@ class Forwarder:
         default = kafka.KafkaProducer.DEFAULT_CONFIG['max_request_size']
         self._limit = min(MAX_BYTES, self._options.get('max_request_size', default))
         self._producer: ChatProducer | None = None
-        self._pid = os.getpid()
 
     def letter(self, record: Any) -> dict[str, Any]:
         """A dead letter, as the arguments of ``KafkaProducer.send``.
@@ -131,17 +128,13 @@ class Forwarder:
     def close(self) -> None:
         """Close the producer, if there is one; the next letter makes another."""
         producer, self._producer = self._producer, None
-        if producer is not None and self._pid == os.getpid():
+        if producer is not None:
             producer.close_now()
 
     def _get_producer(self) -> ChatProducer:
-        if self._producer is not None and self._pid != os.getpid():
-            self._producer.leave()  # after a fork
-            self._producer = None
         if self._producer is None:
             diagnosis.require_access(self._options, [self._wire_topic], 'write')
             self._producer = make_producer(self._options, knock=False)
-            self._pid = os.getpid()
         return self._producer
 
 
@@ -193,7 +186,13 @@ def _length(part: bytes | None) -> int:
 
 def _size(headers: Headers) -> int:
     """Bytes of headers in a record; other clients write null values."""
-    return sum(len(name.encode()) + _length(value) + HEADER_FRAME for name, value in headers)
+    lengths = [(len(name.encode()), _length(value)) for name, value in headers]
+    return sum(name + value + _varint(name) + _varint(value) for name, value in lengths)
+
+
+def _varint(length: int) -> int:
+    """Bytes that a length takes in a record (Kafka's protocol guide: "varint", zigzag)."""
+    return (length.bit_length() + 7) // 7
 
 
 def _key_bytes(record: Any) -> bytes | None:

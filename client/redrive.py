@@ -210,7 +210,10 @@ class Redrive:
         elif any(name.startswith(f'{PREFIX}cut') for name in headers):
             why = f'was too large to be kept whole (the original is on {origin}, if still kept)'
         elif self._is_gone:
-            why = f'came from {origin!r}, which is not there now (UNKNOWN_TOPIC_OR_PARTITION)'
+            why = (
+                f'came from {origin!r}, which is not there now, or not for us '
+                '(UNKNOWN_TOPIC_OR_PARTITION)'
+            )
         if why:
             self._passed_by.add(record, why)
         return not why
@@ -296,8 +299,8 @@ class Redrive:
             )
         if is_temporary(error):
             return DeliveryError(
-                f'Letters were not acknowledged by {self._target!r} ({describe(error)}). '
-                'Run it again: it goes on here.'
+                f'Kafka did not confirm that letters are back on {self._target!r} '
+                f'({describe(error)}). Run it again: it goes on here.'
             )
         named = {'topic': self._target, 'group_id': self._group, 'transactional_id': self._id}
         return explain(error, **named)

@@ -108,6 +108,9 @@ def keep(topic: str, oldest: float, what: str, cure: str) -> bool:
     with _admin() as admin:
         is_new = _is_missing(admin, name)
         diagnosis.require_access(settings.client_options('producer'), [name], 'write')
+        if is_new:
+            with contextlib.suppress(kafka.errors.KafkaError):
+                admin.wait_for_topics([name])
         found = _describe(admin, name)
         if is_new and age > found.keeps and _lengthen(admin, name, age + found.keeps):
             found = found._replace(keeps=age + found.keeps)
@@ -121,7 +124,10 @@ def keep(topic: str, oldest: float, what: str, cure: str) -> bool:
 def _admin() -> Any:
     options = settings.client_options('admin')
     diagnosis.require_listener(options)
-    return contextlib.closing(kafka.KafkaAdminClient(**options))
+    try:
+        return contextlib.closing(kafka.KafkaAdminClient(**options))
+    except kafka.errors.KafkaTimeoutError as error:
+        raise diagnosis.explain(options, error) from error
 
 
 def _is_missing(admin: Any, name: str) -> bool:

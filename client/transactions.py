@@ -189,8 +189,8 @@ class TransactionalProducer:
     def _wait(self, result: Any) -> None:
         deadline = time.monotonic() + self._timeout
         while True:
-            # Again and again: after a batch was refused the sender sleeps for up to 5 s
-            # (metadata_max_age_ms) before it lets the transaction fail.
+            # Again and again: after a part of a split batch was refused, the sender sleeps for up
+            # to 5 s (metadata_max_age_ms) before it lets the transaction fail.
             self._producer._sender.wakeup()
             if result.wait(timeout_ms=STEP_MS):
                 return

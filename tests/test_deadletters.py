@@ -149,7 +149,7 @@ def test_a_letter_that_dies_again_says_where_it_died_last(topic: str, get: Get) 
 def test_redrive_is_a_command(topic: str, get: Get) -> None:
     """`python -m deadletters TOPIC` does it and says how many.
 
-    Without a topic it says what it wants.
+    So it does with `--to`, and of what it passes by. Without a topic it says what it wants.
     """
     dead = f'{topic}.dead'
     get_producer().send(topic, b'no json', b'key').get(10)
@@ -158,6 +158,15 @@ def test_redrive_is_a_command(topic: str, get: Get) -> None:
     run = subprocess.run([*command, dead], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (run.returncode, run.stdout, run.stderr) == (0, '1 sent again\n', '')
     assert [record.value for record in records(topic)] == [b'no json', b'no json']
+    run = subprocess.run(
+        [*command, dead, '--to', f'{topic}-b', '--to', f'{topic}-c'],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (run.returncode, run.stdout) == (0, '0 sent again, 1 passed by\n')
+    assert f"{dead}, partition 0, offset 0 came from '{topic}'" in run.stderr
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert run.returncode != 0
     assert 'usage: python -m deadletters TOPIC' in run.stderr

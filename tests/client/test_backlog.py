@@ -13,12 +13,13 @@ from broker import Broker
 from client.backlog import Backlog
 from errors import UnreachableError
 
+pytestmark = pytest.mark.client
+
 
 @pytest.mark.broker
 @pytest.mark.slow
-@pytest.mark.parametrize('switch', ['', '1'])
 def test_a_bulk_loop_against_a_frozen_broker_ends_with_an_error_and_bounded_memory(
-    switch: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Messages are taken up to a bound; then send_msg waits max_block_ms, and tells who is away.
 
@@ -26,7 +27,6 @@ def test_a_bulk_loop_against_a_frozen_broker_ends_with_an_error_and_bounded_memo
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('WORKSHOP_ENV_FILE', '')
-    monkeypatch.setenv('WORKSHOP_PLAIN_CLIENT', switch)
     monkeypatch.setenv('KAFKA_MAX_BLOCK_MS', '500')
     producer.close()
     with Broker() as kafka:

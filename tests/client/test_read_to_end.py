@@ -47,22 +47,19 @@ def contents(batches: Any) -> list[Any]:
     return sorted(record.value for records in batches for record in records)
 
 
-@pytest.mark.parametrize('mode', ['', '1'])
+@pytest.mark.client
 @pytest.mark.parametrize('ending', ['commit', 'abort'])
 def test_a_transaction_that_ends_is_waited_for(
     ending: str,
-    mode: str,
     make_topic: MakeTopic,
     hanging: KafkaProducer,
     quick: None,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """What stands in and behind it is read when it is over; a warning says that it is waited for.
 
     Other partitions grow meanwhile, and are read to where they ended at first.
     """
-    monkeypatch.setenv('WORKSHOP_PLAIN_CLIENT', mode)
     topic = make_topic(partitions=3)
     with closing(get_consumer(topic, offset='earliest')) as consumer:
         hanging.send(topic, b'"undecided"', partition=0).get(10)
@@ -93,6 +90,7 @@ def send_free(topic: str, value: str, partition: int) -> None:
         producer.send(topic, f'"{value}"'.encode(), partition=partition).get(10)
 
 
+@pytest.mark.client
 def test_a_transaction_that_stays_open_ends_with_an_error(
     make_topic: MakeTopic, hanging: KafkaProducer, quick: None
 ) -> None:
