@@ -43,4 +43,4 @@ def test_reading_back_goes_on_where_it_ended(topic: str, caplog: pytest.LogCaptu
         producer.send(topic, b'1', partition=1, headers=headers).get(10)
     known.catch_up()
     assert set(known) == {f'room/0/{number}' for number in (1, 2, 3, 4, 6, 7)}
-    assert caplog.text == ''
+    assert 'no longer kept' not in caplog.text

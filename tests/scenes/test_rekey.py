@@ -105,7 +105,7 @@ def test_copies_of_old_records_are_kept_or_it_says_so(
     new = f'{topic}-new'
     assert Rekey(topic, new, group_id=group).run(timeout=0.3) == 3
     assert retention(new).keeps == pytest.approx(47 * day, abs=60)
-    assert caplog.text == ''
+    assert 'The copies are' not in caplog.text
     group = group and f'{group}-other'
     there = make_topic()
     assert Rekey(topic, there, group_id=group).run(timeout=0.3) == 3
