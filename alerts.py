@@ -21,7 +21,7 @@ from processing.runnable import Runnable
 from processing.throttle import Throttle
 from processing.view import ViewLoop
 from processing.word_filter import WordFilter
-from schemas import Alert, HumanMessage, encode, printable
+from schemas import Alert, HumanMessage, encode, printable, show
 
 __all__ = ['AlertService', 'OffensiveContentAlertService', 'ThrottlingAlertService']
 
@@ -230,13 +230,13 @@ class AlertService(Runnable):
 
     def _announce(self, is_endless: bool) -> None:
         if is_endless and self._print:
-            print(f'{type(self).__name__} watches {self.monitor_topic!r} until Ctrl-C.', flush=True)
+            show(f'{type(self).__name__} watches {self.monitor_topic!r} until Ctrl-C.')
 
     def _show_alert(self, alert: Alert) -> None:
         """Print an alert that has been written."""
         if self._print:
             text = printable(alert['alert_message'])
-            print(f'ALERT {alert["alert_type"]}: {text}', flush=True)
+            show(f'ALERT {alert["alert_type"]}: {text}')
 
 
 def _shortened(alert: Alert) -> Alert:

@@ -15,6 +15,7 @@ between programs that never meet, so it is checked where a message leaves and wh
 import functools
 import math
 import re
+import sys
 import unicodedata
 from typing import Any, TypedDict
 
@@ -30,6 +31,7 @@ __all__ = [
     'decode',
     'encode',
     'printable',
+    'show',
     'validate',
 ]
 
@@ -204,6 +206,24 @@ def chat_line(message: Any) -> str:
     if isinstance(message, dict) and 'sender' in message and 'contents' in message:
         return printable(f'{message["sender"]} said: {message["contents"]}')
     return printable(message)
+
+
+def show(text: str, file: Any = None) -> None:
+    """Print a line, whatever characters the terminal or the file has.
+
+    Windows writes redirected output as cp1252, and some servers speak ASCII only: there ``print``
+    raises at the first emoji. What cannot be written is shown as ``?``.
+
+    Args:
+        text: one line or more.
+        file: where to; None is standard output.
+    """
+    stream = sys.stdout if file is None else file
+    try:
+        print(text, file=stream, flush=True)
+    except UnicodeEncodeError:
+        encoding = getattr(stream, 'encoding', None) or 'ascii'
+        print(text.encode(encoding, 'replace').decode(encoding), file=stream, flush=True)
 
 
 def _visible(character: str) -> str:

@@ -3,6 +3,7 @@
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from kafka.errors import KafkaTimeoutError
 import producer
 from broker import Broker
 from client.backlog import Backlog
+from client.call_backs import note_thread
 from errors import UnreachableError
 
 pytestmark = pytest.mark.client
@@ -96,6 +98,7 @@ def test_room_that_is_made_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_call_back_never_waits_for_its_own_thread(name: str) -> None:
     """Who sends in a call-back is let through, under any client_id: only this thread makes room."""
     found = made([1000], limit=1)
+    note_thread(SimpleNamespace(config={'client_id': 'me'}))
     thread = threading.Thread(target=found.take, args=(1000, 1_000_000), name=name)
     thread.start()
     thread.join(10)  # it would wait for max_block_ms otherwise
