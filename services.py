@@ -23,9 +23,10 @@ from typing import Any, NamedTuple
 from kafka import TopicPartition
 
 import settings
+from client.retention import keep
 from errors import ChatError, MessageError
 from processing.at_least_once import Service
-from processing.replay import causes, ensure_topic, origin, read_back
+from processing.replay import Causes, ensure_topic, oldest_time, origin, read_back
 from producer import send_raw
 
 __all__ = ['Archive', 'Presence', 'Rekey', 'Service', 'TrendingWords']
@@ -320,7 +321,11 @@ class Rekey(Service):
 
     Records of one key are on one partition, in order, and read by one member of a group. Time,
     headers and value stay as they were. At least once and idempotent: each copy names its
-    original in a header, so that after a crash the copies say which were made.
+    original in a header, so that after a crash, or at a second run, the copies say which were
+    made, however many there are.
+
+    Kafka deletes by the time that a record carries, and so a copy of an old record soon. A new
+    topic is made to keep the copies; if one that is there does not keep them, a warning says so.
 
     Args:
         topic: what to read.
@@ -343,15 +348,17 @@ class Rekey(Service):
                 f'{to!r} is copied to itself: each copy would be copied again. Name another topic.'
             )
         self._to = to
-        self._copied: set[str] = set()
+        self._copied = Causes(to)
 
     def key(self, value: Any) -> str | None:
         """The new key of a message; None gives it none."""
         return value.get('sender') if isinstance(value, dict) else None
 
     def start_at(self, partitions: set[TopicPartition]) -> dict[TopicPartition, int]:
-        """Before the first message: which copies are there?"""
-        self._copied |= causes(self._to)
+        """Before the first message: will the copies be kept, and which are there?"""
+        if self.offset != 'latest' and (oldest := oldest_time(self.open(), partitions)):
+            keep(self._to, oldest, 'The copies', 'start at a later offset=')
+        self._copied.catch_up()
         return {}
 
     def on_message(self, record: Any) -> None:
@@ -363,5 +370,6 @@ class Rekey(Service):
                 because=record,
                 key=self.key(record.value),
                 headers=record.headers,
-                timestamp=record.timestamp / 1000,
+                # Kafka has -1 for "no time"; such a copy has the time when it is made.
+                timestamp=record.timestamp / 1000 if record.timestamp >= 0 else None,
             )
