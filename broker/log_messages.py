@@ -11,7 +11,7 @@ import re
 
 from schemas import printable
 
-__all__ = ['LOG4J', 'exit_cause', 'is_ready', 'last_lines', 'translate']
+__all__ = ['LOG4J', 'exit_cause', 'is_ready', 'is_waiting', 'last_lines', 'translate']
 
 # The configuration of Kafka's log: its warnings, and the few other lines that are used below.
 LOG4J = """\
@@ -30,6 +30,7 @@ LOG4J = """\
 """
 
 READY = 'Kafka Server started'
+WAITING = re.compile(r'RaftManager id=\d+\] Connection to node .* could not be established')
 
 EXIT_CAUSES = {
     'port': r'(?i)Address already in use|failed to bind|Permission denied.*bind',
@@ -116,6 +117,11 @@ LONGEST_LINE = 300
 def is_ready(text: str) -> bool:
     """Whether a log is of a broker that serves clients: it says ``'Kafka Server started'``."""
     return READY in text
+
+
+def is_waiting(text: str) -> bool:
+    """Whether a log is of a broker that looks for the others of its quorum."""
+    return WAITING.search(text) is not None
 
 
 def exit_cause(text: str) -> str:

@@ -38,6 +38,21 @@ def test_commands_are_executed_or_answered(
     assert bool(printed) == bool(answer)
 
 
+@pytest.mark.parametrize(
+    ('brokers', 'quorum', 'answer'),
+    [
+        (3, 2, 'Broker 1 waits for another: two of three are needed.'),
+        (5, 3, 'Broker 1 waits for others: three of five are needed.'),
+    ],
+)
+def test_a_broker_that_lacks_its_quorum_waits(brokers: int, quorum: int, answer: str) -> None:
+    """It says how many are needed, and is not called restarted."""
+    cluster = FakeCluster()
+    cluster.nodes, cluster.lacking, cluster.quorum = range(1, brokers + 1), True, quorum
+    cluster.alive = {1}
+    assert console.execute(cluster, 'restart 1') == answer
+
+
 def test_the_only_broker_need_not_be_named() -> None:
     """Where there is one broker, a command without a number means that one."""
     cluster = FakeCluster()
