@@ -23,7 +23,7 @@ from markovify.chain import BEGIN, END
 from errors import MessageError
 from processing.at_least_once import Service
 from processing.replay import causes, origin, read_back
-from schemas import HumanMessage
+from schemas import HumanMessage, chat_line
 
 __all__ = ['AnswerBot', 'RoomTalker', 'is_from_bot']
 
@@ -87,7 +87,7 @@ class AnswerBot(Service):
         return {}
 
     def on_message(self, record: Any) -> None:
-        """Answer a person's message once."""
+        """Answer a person's message once, and print what was said."""
         if is_from_bot(record) or record.value['sender'] == self.sender:
             return
         if origin(record) in self._answered:
@@ -95,13 +95,15 @@ class AnswerBot(Service):
         contents = self.answer(record.value)
         if contents is None:
             return
+        message = {'sender': self.sender, 'contents': contents}
         self.send(
             self.topic,
-            {'sender': self.sender, 'contents': contents},
+            message,
             because=record,
             schema=HumanMessage,
             headers=[(SIGNATURE, self.sender.encode())],
         )
+        print(chat_line(message), flush=True)
 
 
 class RoomTalker(AnswerBot):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from alerts import ThrottlingAlertService
 from bots import RoomTalker
 from producer import send_msg
 from testing import Conversation, overhear, record
@@ -116,6 +117,30 @@ def test_what_a_service_sends_can_be_overheard_without_kafka(
     talker.on_message(record('red', 'hello'))
     talker.on_message(record('other', 'words of a bot', headers=[('bot', b'other')]))
     assert sent == [('human-messages', {'sender': 'parrot', 'contents': 'hello'})]
+
+
+def test_an_alert_service_can_be_overheard_without_kafka(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has its state and the record's time, and what it alerts about is in a list."""
+    monkeypatch.setenv('KAFKA_BOOTSTRAP_SERVERS', '127.0.0.1:1')
+    throttle = ThrottlingAlertService('human-messages', 'alerts', limit=1, duration=10.0)
+    sent = overhear(throttle)
+    for contents, timestamp in [('1', 100.0), ('2', 109.0), ('3', 130.0), ('4', 139.0)]:
+        throttle.process_message(record('red', contents, timestamp=timestamp))
+    assert [topic for topic, _ in sent] == ['alerts', 'alerts']
+    assert [alert['triggered_by']['contents'] for _, alert in sent] == ['2', '4']
+    assert throttle.now == 139.0
+
+
+def test_what_an_alert_service_wrote_is_there_when_it_returns(
+    topic: str, make_topic: Callable[..., str], say: Say, hear: Hear
+) -> None:
+    """A run with an end, of a view: hear() needs no wait, whatever was alerted about."""
+    alerts = make_topic()
+    with ThrottlingAlertService(topic, alerts, limit=0) as service:
+        for number in range(30):
+            say('red', str(number))
+        assert service.run(count=30) == 30
+    assert len(hear(topic=alerts)) == 30
 
 
 def test_a_learners_tests_run_as_they_are(kafka: Any, tmp_path: Path) -> None:
