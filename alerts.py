@@ -8,6 +8,8 @@ The one idea to take away: services do not call each other. They read what happe
 they think of it.
 """
 
+import connection.this_python  # noqa: F401 - says what this Python lacks
+
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -314,8 +316,9 @@ class ThrottlingAlertService(AlertService):
         super().__init__(monitor_topic, alert_topic, group_id, offset, **rest)
         if not (isinstance(limit, int) and limit >= 0 and duration > 0 and repeat_interval >= 0):
             raise MessageError(
-                f'{limit=}, {duration=}, {repeat_interval=}: limit must be an int, 0 or more; '
-                'duration must be more than 0 seconds, repeat_interval 0 or more.'
+                f'limit={limit!r}, duration={duration!r}, repeat_interval={repeat_interval!r}: '
+                'limit must be an int, 0 or more; duration must be more than 0 seconds, '
+                'repeat_interval 0 or more.'
             )
         self.limit = limit
         self.duration = duration

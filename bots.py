@@ -13,6 +13,8 @@ signs with a header ``bot``, and no bot listens to what is signed, so two of the
 quiet towards each other.
 """
 
+import connection.this_python  # noqa: F401 - says what this Python lacks
+
 from random import Random
 from typing import Any
 
@@ -142,7 +144,7 @@ class RoomTalker(AnswerBot):
     ) -> None:
         super().__init__(topic, sender=sender, **options)
         if every < 1:
-            raise MessageError(f'{every=}: it speaks after so many messages, 1 or more.')
+            raise MessageError(f'every={every!r}: it speaks after so many messages, 1 or more.')
         self.random = Random(seed)
         self.learned = 0
         self._every = every

@@ -8,6 +8,8 @@ The one idea to take away: reading takes nothing away. Each consumer has its own
 log, and can move it.
 """
 
+import connection.this_python  # noqa: F401 - says what this Python lacks
+
 import datetime
 import importlib
 from collections.abc import Callable

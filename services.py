@@ -10,6 +10,8 @@ The one idea to take away: the log is the truth, everything else is a view that 
 and made again from it.
 """
 
+import connection.this_python  # noqa: F401 - says what this Python lacks
+
 import heapq
 import re
 import sqlite3

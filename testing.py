@@ -15,6 +15,8 @@ The one idea to take away: when ``run`` returns, what it sent is in the log. So 
 waiting, and cannot flicker.
 """
 
+import connection.this_python  # noqa: F401 - says what this Python lacks
+
 import itertools
 import time
 from typing import Any

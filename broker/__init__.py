@@ -8,6 +8,8 @@ The one idea to take away: a broker is a process with a port and a folder. The f
 log; whoever has the folder has everything.
 """
 
+import connection.this_python  # noqa: F401 - says what this Python lacks
+
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
@@ -296,11 +298,10 @@ class Broker:
     def _wait_until_waiting(self, supervisor: Supervisor, node: int) -> None:
         """Wait until a broker looks for the others in vain. It is left running."""
         deadline = time.monotonic() + self.timeout
-        while not log_messages.is_waiting(text := self._read_log(node)):
-            if supervisor.ended(node):
-                raise self._start_error(node, self._read_log(node), ended=True)
-            if time.monotonic() > deadline:
-                raise self._start_error(node, text, ended=False)
+        while not log_messages.is_waiting(self._read_log(node)):
+            ended = supervisor.ended(node)
+            if ended or time.monotonic() > deadline:
+                raise self._start_error(node, self._read_log(node), ended=ended)
             time.sleep(READY_POLL_INTERVAL)
 
     def _read_log(self, node: int) -> str:
