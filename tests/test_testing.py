@@ -1,8 +1,11 @@
 """The learner's kit: what is said is heard, and what is not is told."""
 
+import re
+import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,3 +166,50 @@ def test_a_learners_tests_run_as_they_are(kafka: Any, tmp_path: Path) -> None:
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stdout
     assert '2 passed' in run.stdout
+
+
+BOT = """
+import os,sys
+from bots import AnswerBot
+class Dice( AnswerBot ):
+    def answer(self,message): return "you rolled a 4" if message["contents"]=="!dice" else None
+if __name__ == "__main__":
+    print(Dice(sys.argv[1]).answer({"sender": "red", "contents": "!dice"}))
+"""
+BOT_TEST = """
+from my_bot import Dice
+def test_it_answers(topic, say, hear):
+    with Dice(topic, sender="dice") as bot:
+        say("red", "!dice")
+        bot.run(count=1)
+    assert hear()[-1] == {"sender": "dice", "contents": "you rolled a 4"}
+"""
+
+
+def test_what_learners_write_is_theirs(kafka: Any, tmp_path: Path) -> None:
+    """In the folder mine/ nothing is checked but what they run themselves, and all of it works."""
+
+    def run(*command: str) -> str:
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    listing = ['git', 'ls-files', '--cached', '--others', '--exclude-standard']
+    listed = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in listed.splitlines():
+        if name.endswith(('.py', '.toml', '.gitignore')) and (ROOT / name).exists():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, tmp_path / name)
+    mine = tmp_path / 'mine'
+    mine.mkdir()
+    (mine / 'my_bot.py').write_text(BOT, encoding='utf-8')
+    (mine / 'test_my_bot.py').write_text(BOT_TEST, encoding='utf-8')
+    assert run(sys.executable, '-m', 'mine.my_bot', 'room') == 'you rolled a 4\n'
+    assert '1 passed' in run(sys.executable, '-m', 'pytest', '-q', 'mine/test_my_bot.py')
+    for each in (['check'], ['format', '--check']):  # without git, as in a kit
+        run(sys.executable, '-m', 'ruff', *each, '--quiet')
+    run('git', 'init', '--quiet')
+    assert 'mine' not in run(*listing)
+    config = tomllib.loads((ROOT / 'pyproject.toml').read_text(encoding='utf-8'))
+    assert any(re.search(each, 'mine/my_bot.py') for each in config['tool']['mypy']['exclude'])
+    assert 'mine' not in config['tool']['pytest']['ini_options']['testpaths']
