@@ -5,10 +5,13 @@ most of what there is to learn about a cluster, one learns by breaking it.
 """
 
 import contextlib
+import os
 import queue
+import shlex
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from broker.monitor import ClusterMonitor, ObservedCluster
@@ -78,10 +81,20 @@ def welcome(settings: Mapping[str, str], data: str, seconds: float) -> str:
         f'Kafka is ready on {servers} after {seconds:.1f} s. Its messages are kept in {data}.\n'
         'Type help for the commands that work here. Ctrl-C ends Kafka.\n'
         f'{next_step}'
+        f'{activation(Path(sys.prefix), Path.cwd()) if sys.prefix != sys.base_prefix else ""}'
         '    python\n'
         '    >>> from producer import send_msg\n'
         "    >>> promise = send_msg(topic='human-messages', key='red', value={'some': 'dict'})\n"
     )
+
+
+def activation(environment: Path, folder: Path) -> str:
+    """The line that activates a virtual environment in another terminal, opened in a folder."""
+    if environment.is_relative_to(folder):
+        environment = environment.relative_to(folder)
+    if os.name == 'nt':
+        return f'    {environment}\\Scripts\\Activate.ps1\n'
+    return f'    source {shlex.quote(str(environment))}/bin/activate\n'
 
 
 def execute(cluster: Cluster, line: str) -> str:

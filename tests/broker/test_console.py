@@ -1,5 +1,8 @@
 """The commands that can be typed while a broker runs in the foreground."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from broker import console
@@ -58,3 +61,20 @@ def test_the_only_broker_need_not_be_named() -> None:
     cluster = FakeCluster()
     cluster.nodes = range(1, 2)
     assert console.execute(cluster, 'kill') == 'Broker 1 was killed.'
+
+
+def test_the_next_terminal_is_told_to_activate_the_virtual_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Before Python is started there; without a virtual environment there is nothing to do."""
+    settings = {'KAFKA_BOOTSTRAP_SERVERS': '127.0.0.1:9092'}
+    monkeypatch.setattr(sys, 'prefix', str(Path.cwd() / '.venv'))
+    monkeypatch.setattr(sys, 'base_prefix', '/usr')
+    lines = console.welcome(settings, '.kafka', 1.0).splitlines()
+    assert lines[lines.index('    python') - 1] == '    source .venv/bin/activate'
+    monkeypatch.setattr(sys, 'prefix', '/home/red/my envs/kafka')
+    assert "    source '/home/red/my envs/kafka'/bin/activate\n" in console.welcome(
+        settings, '.kafka', 1.0
+    )
+    monkeypatch.setattr(sys, 'prefix', '/usr')
+    assert 'activate' not in console.welcome(settings, '.kafka', 1.0)
