@@ -168,7 +168,7 @@ class RoomTalker(AnswerBot):
 
     def start_at(self, partitions: set[TopicPartition]) -> dict[TopicPartition, int]:
         """Before the first message: learn all that was said so far, on all partitions."""
-        for record in read_back(self.topic, schema=self.schema):
+        for record in read_back(self.topic, schema=self.schema, quiet=True):
             self._learn_once(record)
         return super().start_at(partitions)
 

@@ -212,6 +212,7 @@ class Service(Runnable):
             self._commit_first_positions(new - batch.keys())
             starts = {partition: self._first_offset(partition, batch) for partition in new}
             for partition, offset in self.start_at(new).items():
+                consumer.skipped.pass_over(partition, starts[partition])
                 batch.pop(partition, None)
                 self._next[partition] = starts[partition] = offset
                 consumer.seek(partition, offset)

@@ -171,6 +171,7 @@ class ExactlyOnceLoop:
             state = PartitionState(self._service.new_state())
             start = self._restore(partition, state)
             self.consumer.seek(partition, start)
+            self.consumer.skipped.pass_over(partition, state.replay_until)
             self._assignment.release(partition)
             self._states[partition] = state
 
