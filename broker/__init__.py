@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from broker import aot_cache, jvm, log_messages, ports, storage
+from broker import aot_cache, jvm, leaders, log_messages, ports, storage
 from broker.installation import Installation, ensure_installed
 from broker.listeners import OPEN, SECURE, client_settings, listener_properties
 from broker.ports import PortTakenError
@@ -31,6 +31,7 @@ MOST_BROKERS = 9
 PORT_ATTEMPTS = 4
 KILL_TIMEOUT = 10.0  # seconds until a killed process is gone
 STOP_GRACE = 3.5  # seconds that a broker has to put its data in order, before it is killed
+ELECTION_TIMEOUT = 10.0  # seconds until partitions have leaders, after a cluster was down
 READY_POLL_INTERVAL = 0.02  # seconds between two looks at the log of a broker that is starting
 
 
@@ -197,6 +198,7 @@ class Broker:
             supervisor.send_signal(node, 'SIGTERM')
             if not supervisor.wait_until_ended(node, STOP_GRACE):
                 self.kill(node)
+        lacked_quorum = self.lacks_quorum()
         others = [each for each in self.nodes if each != node and self._works(each)]
         self._launch(supervisor, node)
         if len(others) + 1 < self.quorum:
@@ -205,10 +207,21 @@ class Broker:
         deadline = time.monotonic() + self.timeout
         for each in [node, *others]:  # those that waited for this one serve clients now, too
             self._wait_until_ready(supervisor, each, deadline)
+        if lacked_quorum:
+            self._elect_leaders([node, *others])
 
     def lacks_quorum(self) -> bool:
         """Whether fewer brokers run than must agree; those that do wait for the others."""
         return sum(self._works(node) for node in self.nodes) < self.quorum
+
+    def _elect_leaders(self, alive: Sequence[int]) -> None:
+        settings = self.env('sasl-plaintext' if self.secure else '')
+        leaders.elect_leaders(
+            {name.removeprefix('KAFKA_').lower(): value for name, value in settings.items()},
+            lambda node: storage.node_folder(self._folder, node),
+            alive,
+            ELECTION_TIMEOUT,
+        )
 
     def _works(self, node: int) -> bool:
         return self.running(node) and node not in self._frozen
