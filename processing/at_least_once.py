@@ -26,7 +26,7 @@ from processing.partition_news import PartitionNews
 from processing.replay import BECAUSE, origin
 from processing.runnable import Runnable
 from producer import flush, send_msg
-from schemas import HumanMessage
+from schemas import HumanMessage, show
 
 __all__ = ['Service']
 
@@ -176,7 +176,7 @@ class Service(Runnable):
 
     def _announce(self, is_endless: bool) -> None:
         if is_endless:
-            print(f'{type(self).__name__} reads {self.topic!r} until Ctrl-C.', flush=True)
+            show(f'{type(self).__name__} reads {self.topic!r} until Ctrl-C.')
 
     def _step(self, most: int) -> int:
         """Poll, take over what is new, work, settle. Returns how many records were worked on."""
