@@ -21,6 +21,8 @@ once: a letter, and that it was sent, are written in one transaction.
 The one idea to take away: a bad message must stop nobody, and must not be thrown away either.
 """
 
+import connection.this_python  # noqa: F401 - says what this Python lacks
+
 import argparse
 import re
 import sys

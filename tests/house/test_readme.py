@@ -19,7 +19,7 @@ SHELL = '\n'.join(text for kind, text in BLOCKS if kind in ('sh', 'powershell'))
 PROSE = ' '.join(re.sub(r'^```.*?^```$', '', README, flags=re.MULTILINE | re.DOTALL).split())
 MODULES = [
     *ROOT.glob('*.py'),
-    *(path for path in ROOT.glob('*/*.py') if path.parent.name not in ('tests', '.venv')),
+    *(path for path in ROOT.glob('*/*.py') if path.parent.name not in ('tests', '.venv', 'mine')),
 ]
 INTERFACE = """\
 from producer import send_msg
