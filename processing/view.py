@@ -14,6 +14,7 @@ from kafka import TopicPartition
 from client.consumer_loop import ChatConsumer
 from consumer import get_consumer
 from processing.partition_state import PartitionState
+from processing.record_clock import RecordClock
 from producer import send_msg
 from schemas import Alert, HumanMessage
 
@@ -27,7 +28,8 @@ Headers = list[tuple[str, bytes]]
 class Watcher(Protocol):
     """What a loop needs of a service; `alerts.AlertService` is one.
 
-    ``state`` and ``now`` are set for each message: the state of its partition, and its time.
+    ``state``, ``record_clock``, ``now`` and ``sent`` are set for each message: the state and the
+    clock of its partition, what the clock shows, and the message's own time.
     """
 
     monitor_topic: str
@@ -37,7 +39,9 @@ class Watcher(Protocol):
     dead_letter_topic: str | None
     duration: float
     state: Any
+    record_clock: RecordClock
     now: float
+    sent: float
 
     def new_state(self) -> Any:
         """The service's own state of a partition, when it begins."""
@@ -66,14 +70,18 @@ def show(service: Watcher, state: PartitionState, records: list[Any], wall: floa
         records: in order.
         wall: the latest time in seconds that the records can have.
     """
-    service.state = state.value
-    process, advance = service.process_message, state.clock.advance
-    now = state.clock.now
+    clock = state.clock
+    service.state, service.record_clock, service.now = state.value, clock, clock.now
+    process, hear = service.process_message, clock.hear
+    agreed, ahead = clock.agreed, clock.ahead
     for record in records:
         sent = record.timestamp / 1000
-        if sent > now:  # a call for each message would cost a thirtieth of all that is done for it
-            now = advance(sent, wall)
-        service.now = now
+        # A call for each message would cost a thirtieth of all that is done for it.
+        if sent > agreed or (ahead is not None and record.value['sender'] == ahead):
+            service.sent = hear(record.value['sender'], sent, wall)
+            service.now, agreed, ahead = clock.now, clock.agreed, clock.ahead
+        else:
+            service.sent = agreed
         process(record)
 
 
