@@ -16,7 +16,6 @@ from client.consumer_loop import ChatConsumer
 from client.send_errors import check_topic
 from errors import MessageError
 from processing.exactly_once import ExactlyOnceLoop
-from processing.record_clock import RecordClock
 from processing.replay import origin
 from processing.runnable import Runnable
 from processing.throttle import Throttle
@@ -78,7 +77,6 @@ class AlertService(Runnable):
         sent: in ``process_message``, the message's own time: it is not before ``now``, and never
             goes back for a sender. Only a sender's own clock can put it ahead. Take it for what you
             remember of each sender, and ``now`` for what you remember of all.
-        record_clock: in ``process_message``, the clock that both are from.
 
     All other attributes begin with an underscore: the names without one are yours.
 
@@ -114,7 +112,6 @@ class AlertService(Runnable):
         self.offset = offset
         self.dead_letter_topic = dead_letter_topic
         self.state: Any = None
-        self.record_clock = RecordClock()
         self.now = self.sent = 0.0
         self._clock = clock
         self._loop: ViewLoop | ExactlyOnceLoop | None = None
@@ -313,7 +310,7 @@ class ThrottlingAlertService(AlertService):
 
     def process_message(self, message: Any) -> None:
         """Count it."""
-        if self.state.over(message.value['sender'], self.sent, self.record_clock.agreed):
+        if self.state.over(message.value['sender'], self.sent):
             self.emit_alert(message)
 
     def get_alert_message(self, message: Any) -> str:

@@ -24,7 +24,8 @@ class PartitionState:
         value: the service's own state, from ``new_state()``. If it has an attribute ``carried``,
             any JSON value, commits carry that along: it is what a replay of the window would not
             tell. An attribute ``carried_for`` says that a replay tells it after all, if it begins
-            so many seconds before the window; that is done where what is carried has no room.
+            so many seconds before the window; that is done where what is carried has no room. An
+            attribute ``clock`` that is None is set to the partition's.
 
     Attributes:
         clock: the partition's time.
@@ -34,6 +35,8 @@ class PartitionState:
     def __init__(self, value: Any) -> None:
         self.value = value
         self.clock = RecordClock()
+        if getattr(value, 'clock', False) is None:
+            value.clock = self.clock
         self.replay_until = 0
         self._committed: CommitMetadata | None = None  # until the replay has ended
         self._spans = Spans(self.clock)

@@ -64,33 +64,40 @@ class RecordClock:
         Returns:
             The message's own time. It never goes back for a sender.
         """
-        sent = min(sent, wall)
+        if sent > wall:
+            sent = wall
         if sender == self.leader:
             self.spoken += 1
-            time = self.lead = max(self.lead, sent)
+            if sent > self.lead:
+                self.lead = sent
+            time = self.lead
         else:
-            agreed = sent
+            time = agreed = sent
             if sent > self.lead:
                 agreed = self.lead
                 self.leader, self.lead = sender, sent
                 self.spoken += 1
-            if agreed > self.agreed or len(self._heard) < MAJORITY:
-                self._agree(sender, agreed)
-            time = max(sent, self.agreed)
+            if len(self._heard) < MAJORITY:
+                self._hear_one_of_the_first(sender, agreed)
+            elif agreed > self.agreed:
+                self.agreed = agreed
+                self.now = agreed + self.shift
+            if time < self.agreed:
+                time = self.agreed
         if self.agreed == NEVER:
             self.now = max(self.now, self.lead)
         self.ahead = self.leader if self.lead > self.agreed else None
         return time
 
-    def _agree(self, sender: str, agreed: float) -> None:
-        """Move on. What is agreed with few senders may be far off: then `now` does not jump."""
+    def _hear_one_of_the_first(self, sender: str, agreed: float) -> None:
+        """What so few senders agree on may turn out to be far off: `now` does not jump then."""
         self.agreed = max(self.agreed, agreed)
-        if len(self._heard) < MAJORITY and sender not in self._heard:
+        if sender in self._heard:
+            self.now = self.agreed + self.shift
+        else:
             self._heard.add(sender)
             self.now = max(self.now, self.agreed)
             self.shift = self.now - self.agreed if self.agreed > NEVER else 0.0
-        else:
-            self.now = self.agreed + self.shift
 
     def resume(self, agreed: float, shift: float) -> None:
         """Go on from an agreed time, or a later one, with many senders."""

@@ -86,11 +86,7 @@ class Spans:
         self._before = (clock.spoken, clock.agreed, clock.leader)
         if self._spans:
             last, step = self._spans[-1], duration / PARTS
-            if (
-                clock.agreed <= last.agreed_before + step
-                and clock.lead <= last.lead_before + step
-                and offset - last.end < MIN_GAP
-            ):
+            if clock.agreed <= last.agreed_before + step and clock.lead <= last.lead_before + step:
                 return
             self._spans = self.within(reach)
         if len(self._spans) >= MOST_SPANS:

@@ -7,6 +7,8 @@ in microseconds.
 from array import array
 from typing import TypeAlias
 
+from processing.record_clock import RecordClock
+
 __all__ = ['Throttle']
 
 Times: TypeAlias = 'float | array[float]'  # one time, or a ring of them: see Throttle._add
@@ -30,6 +32,8 @@ class Throttle:
     Attributes:
         carried: when each sender was last alerted about, ``{'red': 1700000000.0}``. A replay of the
             window would not tell, so each commit carries it along, if there is room.
+        clock: the partition's clock, which tells who is idle. A message's own time can only be
+            ahead of it. None takes that time instead.
         carried_for: a replay that begins so many seconds before the window tells it, too.
 
     >>> throttle = Throttle(limit=2, duration=60.0)
@@ -45,6 +49,7 @@ class Throttle:
         self.repeat_interval = repeat_interval
         self.carried: dict[str, float] = {}
         self.carried_for = repeat_interval
+        self.clock: RecordClock | None = None
         # Two generations of senders: those who spoke since the last turn, and those who only spoke
         # between the turn before and that one.
         self._recent: dict[str, Times] = {}
@@ -55,17 +60,15 @@ class Throttle:
     def __len__(self) -> int:
         return len(self._recent) + len(self._before)
 
-    def over(self, sender: str, now: float, agreed: float | None = None) -> bool:
+    def over(self, sender: str, now: float) -> bool:
         """Count a message, and say whether to alert.
 
         Args:
             sender: who sent it.
             now: its time in seconds; never less than that of the sender's message before.
-            agreed: the time that all senders agree on (`RecordClock.agreed`), from which ``now``
-                can only be ahead; None takes ``now``.
         """
         if now - self._turned >= self.duration:
-            self._turn(now if agreed is None else agreed)
+            self._turn(now if self.clock is None else self.clock.agreed)
             if now - self._turned >= self.duration:
                 self._ahead.add(sender)
         if self.limit == 0:

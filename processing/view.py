@@ -14,7 +14,6 @@ from kafka import TopicPartition
 from client.consumer_loop import ChatConsumer
 from consumer import get_consumer
 from processing.partition_state import PartitionState
-from processing.record_clock import RecordClock
 from producer import send_msg
 from schemas import Alert, HumanMessage
 
@@ -28,8 +27,8 @@ Headers = list[tuple[str, bytes]]
 class Watcher(Protocol):
     """What a loop needs of a service; `alerts.AlertService` is one.
 
-    ``state``, ``record_clock``, ``now`` and ``sent`` are set for each message: the state and the
-    clock of its partition, what the clock shows, and the message's own time.
+    ``state``, ``now`` and ``sent`` are set for each message: the state of its partition, the time
+    there, and the message's own time.
     """
 
     monitor_topic: str
@@ -39,7 +38,6 @@ class Watcher(Protocol):
     dead_letter_topic: str | None
     duration: float
     state: Any
-    record_clock: RecordClock
     now: float
     sent: float
 
@@ -71,17 +69,18 @@ def show(service: Watcher, state: PartitionState, records: list[Any], wall: floa
         wall: the latest time in seconds that the records can have.
     """
     clock = state.clock
-    service.state, service.record_clock, service.now = state.value, clock, clock.now
+    service.state, service.now = state.value, clock.now
     process, hear = service.process_message, clock.hear
     agreed, ahead = clock.agreed, clock.ahead
+    shown = service.sent = agreed
     for record in records:
         sent = record.timestamp / 1000
         # A call for each message would cost a thirtieth of all that is done for it.
         if sent > agreed or (ahead is not None and record.value['sender'] == ahead):
-            service.sent = hear(record.value['sender'], sent, wall)
+            shown = service.sent = hear(record.value['sender'], sent, wall)
             service.now, agreed, ahead = clock.now, clock.agreed, clock.ahead
-        else:
-            service.sent = agreed
+        elif shown is not agreed:
+            shown = service.sent = agreed
         process(record)
 
 

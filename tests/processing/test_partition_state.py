@@ -56,10 +56,12 @@ def test_a_commit_tells_where_to_replay_from() -> None:
     assert other.value.carried == state.value.carried != {}
 
 
-def test_a_commit_just_after_a_replay_loses_nothing() -> None:
+@pytest.mark.parametrize('senders', [['red'], ['red', 'blue', 'green']], ids=['one', 'three'])
+def test_a_commit_just_after_a_replay_loses_nothing(senders: list[str]) -> None:
     """A commit before any new record could be read hands on what the one before it said."""
     first, second, third = throttled(), throttled(), throttled()
-    see(first, 0, 1000.0, 10.0)
+    for offset, sender in enumerate(senders):
+        see(first, offset, 1000.0, 10.0, sender)
     first.value.carried = {'red': 1000.0}
     hand_over(first, 1, second)
     hand_over(second, 2, third)
@@ -91,16 +93,25 @@ def test_what_is_replayed_keeps_its_time() -> None:
 
 
 def test_a_sender_who_talks_alone_is_replayed_for_a_window_only() -> None:
-    """Two others spoke long before: what they said still counts, and what lies between does not."""
-    state, other = PartitionState(None), PartitionState(None)
-    for offset, sender in enumerate(['red', 'blue']):
-        see(state, offset, 1000.0, 10.0, sender)
-    for offset in range(2, 5000):
-        see(state, offset, 1000.0 + offset / 10, 10.0, 'green')
-    found = shown_again(other, hand_over(state, 5000, other), 5000)
-    assert found[:2] == [0, 1]
-    assert found[-100:] == list(range(4900, 5000))
-    assert len(found) < 120
+    """Two others spoke long before: what they said still counts, and what lies between does not.
+
+    Nor does it after another restart.
+    """
+    state = PartitionState(None)
+    log = [('red', 1000.0), ('blue', 1000.0)]
+    log += [('green', 1000.0 + offset / 10) for offset in range(2, 5000)]
+    for offset, (sender, sent) in enumerate(log):
+        see(state, offset, sent, 10.0, sender)
+    for _ in range(2):
+        other = PartitionState(None)
+        found = shown_again(other, hand_over(state, 5000, other), 5000)
+        assert found[:2] == [0, 1]
+        assert found[-100:] == list(range(4900, 5000))
+        assert len(found) < 120
+        for offset in found:
+            sender, sent = log[offset]
+            see(other, offset, sent, 10.0, sender)
+        state = other
 
 
 @pytest.mark.parametrize('more', [[], [2000, 4000]], ids=['one record', 'several'])

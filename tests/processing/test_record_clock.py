@@ -8,7 +8,6 @@ import pytest
 
 from processing import commit_metadata
 from processing.partition_state import PartitionState
-from processing.record_clock import RecordClock
 from processing.throttle import Throttle
 from processing.view import show
 from tests.support.reference import message_times, throttled
@@ -21,7 +20,6 @@ class Watching:
     """A throttle service that remembers what it found, and what it saw on its clocks."""
 
     state: Any
-    record_clock: RecordClock
     now = sent = 0.0
 
     def __init__(self, limit: int, duration: float, repeat: float = 0.0) -> None:
@@ -35,9 +33,7 @@ class Watching:
 
     def process_message(self, message: Any) -> None:
         self.times.append((self.now, self.sent))
-        self.found.append(
-            self.state.over(message.value['sender'], self.sent, self.record_clock.agreed)
-        )
+        self.found.append(self.state.over(message.value['sender'], self.sent))
 
 
 def as_records(messages: Messages) -> list[Any]:
@@ -65,24 +61,41 @@ def watch(
             text = commit_metadata.dump(state.remember(at))
             state = PartitionState(service.new_state())
             found, times = list(service.found), list(service.times)
-            again += replay(service, state, records, text, at, chance)
+            offsets = replay(service, state, records, text, at, chance)
+            again += len(offsets)
+            early = {record.value['sender'] for record in records[: (offsets or [0])[0]]}
+            if len(early) > 2:
+                check_replayed(service, offsets, times)
             service.found, service.times = found, times
     return again, state
 
 
 def replay(
     service: Any, state: PartitionState, records: list[Any], text: str, end: int, chance: Any
-) -> int:
-    """Take up a commit as a service does. Returns how many records were looked at again."""
-    at, again = state.restore(commit_metadata.load(text), end), 0
+) -> list[int]:
+    """Take up a commit as a service does. Returns which records were looked at again."""
+    at = state.restore(commit_metadata.load(text), end)
+    again: list[int] = []
     while at < end:
         batch = records[at : min(end, at + chance.choice([7, 50, 400]))]
         for part, wall in state.replayed(batch):
             if wall is not None:
                 look(service, state, part, wall)
-                again += len(part)
+                again += [record.offset for record in part]
         at = state.next_to_replay(batch[-1].offset + 1)
     return again
+
+
+def check_replayed(service: Watching, offsets: list[int], times: list[tuple[float, float]]) -> None:
+    """What is still in the window is shown at the same times as before; nothing at a later one."""
+    replayed = service.times[len(times) :]
+    window = times[-1][0] - service.duration, max(sent for _, sent in times) - service.duration
+    for offset, (now, sent) in zip(offsets, replayed, strict=True):
+        before_now, before_sent = times[offset]
+        assert now <= before_now
+        assert sent <= before_sent
+        if before_now > window[0] and before_sent > window[1]:
+            assert (now, sent) == (before_now, before_sent)
 
 
 def look(service: Any, state: PartitionState, records: list[Any], wall: float) -> None:
