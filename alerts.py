@@ -262,9 +262,9 @@ class ThrottlingAlertService(AlertService):
     partition. If that matters, let `services.Rekey` copy the topic, keyed by sender, and watch the
     copy.
 
-    A sender's timestamps count for that sender only. Who talks while at least two others do cannot
-    hide by theirs: a message is never earlier than what two senders agree on, nor later than now,
-    nor earlier than its sender's last one. Who is alone on a partition is believed.
+    A sender's timestamps count for that sender only: a message is never earlier than what at least
+    two senders agree on, nor than its sender's last one, and never later than now. Who is alone on
+    a partition is believed.
 
     Args:
         monitor_topic: as for `AlertService`, and so are ``alert_topic``, ``group_id``, ``offset``
@@ -272,7 +272,7 @@ class ThrottlingAlertService(AlertService):
         limit: messages that are allowed within the window.
         duration: the window in seconds of record time.
         repeat_interval: seconds of quiet about a sender after an alert; 0 alerts on every message
-            over the limit.
+            over the limit. It outlives a restart, see ``docs/scaling.md``.
 
     Attributes:
         limit: as given, and so are ``duration`` and ``repeat_interval``.

@@ -8,6 +8,7 @@ import pytest
 
 from processing import commit_metadata
 from processing.partition_state import PartitionState
+from processing.record_clock import RecordClock
 from processing.throttle import Throttle
 from processing.view import show
 from tests.support.reference import message_times, throttled
@@ -151,3 +152,32 @@ def test_the_clock_of_services_never_goes_back(seed: int) -> None:
     shown = [now for now, _ in service.times]
     assert shown == sorted(shown)
     assert shown[0] > 0
+
+
+@pytest.mark.parametrize(('who', 'by'), [(0, 3000.0), (0, -3000.0), (1, -3000.0), (2, 3000.0)])
+def test_one_of_the_first_senders_has_a_wrong_clock(who: int, by: float) -> None:
+    """The time for services goes on as fast as that of the others, whoever spoke first."""
+    clock, shown = RecordClock(), []
+    for number in range(2000):
+        sent = 1000.0 + number + (by if number % 4 == who else 0.0)
+        clock.hear(f's{number % 4}', sent, wall=WALL)
+        shown.append(clock.now)
+    assert shown == sorted(shown)
+    assert abs(shown[-1] - shown[3] - 1996.0) < 5.0
+
+
+def test_a_wrong_clock_holds_up_no_forgetting() -> None:
+    """Ten thousand senders come and go while one is far ahead: who is idle is forgotten."""
+    service = Watching(5, 10.0)
+    messages = [(0, 'wrong', 9000.0)]
+    messages += [(0, f's{number}', 1000.0 + number / 100) for number in range(10_000)]
+    _, state = watch(service, as_records(messages), random.Random(1), restarts=0.0)
+    assert len(state.value) <= 2001
+
+
+def test_who_is_alone_is_believed() -> None:
+    """There is nobody to compare with: the sender's own times count, and they never go back."""
+    clock = RecordClock()
+    times = [clock.hear('red', sent, wall=500.0) for sent in (100.0, 130.0, 120.0, 900.0)]
+    assert times == [100.0, 130.0, 130.0, 500.0]
+    assert clock.now == 500.0
