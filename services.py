@@ -29,6 +29,7 @@ import settings
 from client.retention import keep
 from errors import ChatError, MessageError
 from processing.at_least_once import Service
+from processing.record_clock import NEVER, RecordClock
 from processing.replay import Causes, ensure_topic, oldest_time, origin, read_back
 from producer import send_raw
 
@@ -68,10 +69,12 @@ class TrendingWords(Service):
     Teaches: time is in the records, not on the clock.
 
     It counts by when something was said, so a replay of last year's log trends as it did last
-    year; what comes late is counted where it belongs, or not at all. With ``group_id`` it commits
-    not how far it has read, but the oldest record that is still in the window: at the next start
-    it reads the window again, and no state needs to be kept. Each member trends its own
-    partitions.
+    year; what comes late is counted where it belongs, or not at all. The window ends at what at
+    least two senders say the time is: one wrong clock takes nobody else's words out.
+
+    With ``group_id`` it commits not how far it has read, but the oldest record that is still in the
+    window: at the next start it reads the window again, and no state needs to be kept. Each member
+    trends its own partitions.
 
     Args:
         topic: what to read.
@@ -97,14 +100,25 @@ class TrendingWords(Service):
         super().__init__(topic, group_id, offset)
         self._window = window
         self._clock = clock
+        self._time = RecordClock()  # of all partitions
         self._now = 0.0
         self._counts: Counter[str] = Counter()
         self._said: list[Said] = []  # a heap: what leaves the window first is on top
 
-    def add(self, text: str, at: float, partition: int = 0, offset: int = 0) -> None:
-        """Count the words of a text that was said at a time, in seconds since 1970."""
+    def add(
+        self, text: str, at: float, partition: int = 0, offset: int = 0, now: float | None = None
+    ) -> None:
+        """Count the words of a text.
+
+        Args:
+            text: what was said.
+            at: when, in seconds since 1970.
+            partition: where it is in the log.
+            offset: likewise.
+            now: where the window ends; None is ``at``, if that is later than before.
+        """
         words = WORD.findall(text.lower())
-        self._now = max(self._now, at)
+        self._now = max(self._now, at) if now is None else now
         self._counts.update(words)
         heapq.heappush(self._said, Said(at, partition, offset, words))
         while self._said and self._said[0].at <= self._now - self._window:
@@ -114,19 +128,24 @@ class TrendingWords(Service):
             self._counts = +self._counts  # forget words that are no longer said
 
     def top(self, count: int = 10) -> list[tuple[str, int]]:
-        """The words said most in the window before the newest record: ``[('kafka', 12), ...]``."""
+        """The words said most in the window: ``[('kafka', 12), ...]``."""
         return [(word, times) for word, times in self._counts.most_common(count) if times]
 
     def forget(self) -> None:
         """The window begins empty; its records are counted again."""
+        self._time = RecordClock()
         self._now = 0.0
         self._counts.clear()
         self._said.clear()
 
     def on_message(self, record: Any) -> None:
         """Count."""
-        at = min(record.timestamp / 1000, self._clock())  # nothing comes from the future
-        self.add(record.value['contents'], at, record.partition, record.offset)
+        wall = self._clock()
+        at = min(record.timestamp / 1000, wall)  # nothing comes from the future
+        self._time.hear(record.value['sender'], at, wall)
+        agreed = self._time.agreed
+        now = agreed if agreed > NEVER else self._time.lead
+        self.add(record.value['contents'], at, record.partition, record.offset, now)
 
     def resume_at(self, partition: TopicPartition, offset: int) -> int:
         """The oldest record of a partition that is still in the window."""
@@ -234,7 +253,8 @@ class Presence(Service):
     Teaches: in a compacted topic Kafka keeps the newest record of each key.
 
     At least once and idempotent: writing a row twice leaves the same row. Whoever has been silent
-    for ``away`` seconds is removed by a tombstone, a record without a value.
+    for ``away`` seconds is removed by a tombstone, a record without a value. A sender's clock
+    counts for that sender only; one that is ahead counts as right.
 
     Args:
         topic: what to read.
@@ -302,6 +322,7 @@ class Presence(Service):
         last_seen = record.timestamp / 1000
         if sender in self._rows:
             last_seen = max(last_seen, self._rows[sender]['last_seen'])
+        last_seen = min(last_seen, self._clock())  # nobody was seen in the future
         self._rows[sender] = {'last_seen': last_seen, 'partition': record.partition}
         self.send(self._table, self._rows[sender], key=sender)
 

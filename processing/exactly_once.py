@@ -220,20 +220,30 @@ class ExactlyOnceLoop:
     def _look_at_partition(self, partition: TopicPartition, records: list[Any]) -> int:
         """Replay what was looked at before, and look at the rest. Returns how many are new."""
         state = self._states[partition]
-        state.mark(records[0].offset, self._service.duration)
         new = records[self._replay(state, records) :]
         if new:
             state.end_replay()
-            show(self._service, state, new, self._clock())
+            self._show(state, new, self._clock())
             self._outbox.partitions.add(partition)
+        else:
+            behind = records[-1].offset + 1
+            go_on = state.next_to_replay(behind)
+            if go_on > behind:
+                self.consumer.seek(partition, go_on)
         return len(new)
+
+    def _show(self, state: PartitionState, records: list[Any], wall: float) -> None:
+        state.begin(records, self._service.duration)
+        show(self._service, state, records, wall)
+        state.end(records)
 
     def _replay(self, state: PartitionState, records: list[Any]) -> int:
         replayed = 0
         self._is_replay = True
         try:
             for part, wall in state.replayed(records):
-                show(self._service, state, part, wall)
+                if wall is not None:
+                    self._show(state, part, wall)
                 replayed += len(part)
         finally:
             self._is_replay = False
