@@ -8,6 +8,8 @@ The one idea to take away: services do not call each other. They read what happe
 they think of it.
 """
 
+import connection.this_python  # noqa: F401 - says what this Python lacks
+
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -16,11 +18,13 @@ from client.consumer_loop import ChatConsumer
 from client.send_errors import check_topic
 from errors import MessageError
 from processing.exactly_once import ExactlyOnceLoop
+from processing.rehearsal import Rehearsal
 from processing.replay import origin
 from processing.runnable import Runnable
 from processing.throttle import Throttle
 from processing.view import ViewLoop
 from processing.word_filter import WordFilter
+from producer import flush
 from schemas import Alert, HumanMessage, encode, printable
 
 __all__ = ['AlertService', 'OffensiveContentAlertService', 'ThrottlingAlertService']
@@ -112,6 +116,7 @@ class AlertService(Runnable):
         self._clock = clock
         self._loop: ViewLoop | ExactlyOnceLoop | None = None
         self._print = True
+        self._rehearsal: Rehearsal | None = None
 
     # For a child to override
 
@@ -149,7 +154,8 @@ class AlertService(Runnable):
         Raises:
             MessageError: the service does not run.
         """
-        if self._loop is None:
+        loop = self._rehearsal or self._loop
+        if loop is None:
             raise MessageError(
                 'emit_alert() works while monitor() runs. '
                 'Call it from process_message(self, message).'
@@ -162,15 +168,22 @@ class AlertService(Runnable):
         if len(encode(alert)) > MAX_ALERT_BYTES:
             alert = _shortened(alert)
         headers = [(TRIGGERED_BY, origin(message).encode())]
-        self._loop.emit(alert, alert['triggered_by']['sender'], headers)
+        loop.emit(alert, alert['triggered_by']['sender'], headers)
 
-    # Running: see Runnable for run(), stop() and `with service:`
+    # Running: see Runnable for stop() and `with service:`
+
+    def run(self, count: int | None = None, timeout: float | None = None) -> int:
+        """See Runnable. A run with an end returns when the alerts are in the log."""
+        done = super().run(count, timeout)
+        if count is not None or timeout is not None:
+            flush()
+        return done
 
     def monitor(self, print_msgs: bool = True) -> None:
         """Watch until Ctrl-C or ``stop()``: ``run()`` without an end, as the walkthrough calls it.
 
         Args:
-            print_msgs: print that it watches, and each alert.
+            print_msgs: print that it watches, each alert, and with a group which partitions it has.
 
         Raises:
             UnreachableError: no Kafka there.
@@ -198,6 +211,7 @@ class AlertService(Runnable):
                 clock=self._clock,
                 on_alert=self._show_alert,
                 on_commit=self._patience.succeed,
+                show=self._show,
             )
         return self._loop.consumer
 
@@ -207,6 +221,19 @@ class AlertService(Runnable):
         loop, self._loop = self._loop, None
         if loop is not None:
             loop.close()
+
+    def _rehearse(self, sent: list[tuple[str, Any]]) -> None:
+        """From now on `process_message` works without Kafka; see `testing.overhear`."""
+        rehearsal = self._rehearsal = Rehearsal(self, self._clock, sent)
+
+        def look_at(message: Any) -> None:
+            del vars(self)['process_message']  # so that the rehearsal calls the class's own
+            try:
+                rehearsal.look_at(message)
+            finally:
+                vars(self)['process_message'] = look_at
+
+        vars(self)['process_message'] = look_at
 
     def _is_open(self) -> bool:
         return self._loop is not None
@@ -229,14 +256,16 @@ class AlertService(Runnable):
         return self._loop is not None and self._loop.consumer.is_more_to_come()
 
     def _announce(self, is_endless: bool) -> None:
-        if is_endless and self._print:
-            print(f'{type(self).__name__} watches {self.monitor_topic!r} until Ctrl-C.', flush=True)
+        if is_endless:
+            self._show(f'{type(self).__name__} watches {self.monitor_topic!r} until Ctrl-C.')
 
     def _show_alert(self, alert: Alert) -> None:
         """Print an alert that has been written."""
+        self._show(f'ALERT {alert["alert_type"]}: {printable(alert["alert_message"])}')
+
+    def _show(self, text: str) -> None:
         if self._print:
-            text = printable(alert['alert_message'])
-            print(f'ALERT {alert["alert_type"]}: {text}', flush=True)
+            print(text, flush=True)
 
 
 def _shortened(alert: Alert) -> Alert:
@@ -287,8 +316,9 @@ class ThrottlingAlertService(AlertService):
         super().__init__(monitor_topic, alert_topic, group_id, offset, **rest)
         if not (isinstance(limit, int) and limit >= 0 and duration > 0 and repeat_interval >= 0):
             raise MessageError(
-                f'{limit=}, {duration=}, {repeat_interval=}: limit must be an int, 0 or more; '
-                'duration must be more than 0 seconds, repeat_interval 0 or more.'
+                f'limit={limit!r}, duration={duration!r}, repeat_interval={repeat_interval!r}: '
+                'limit must be an int, 0 or more; duration must be more than 0 seconds, '
+                'repeat_interval 0 or more.'
             )
         self.limit = limit
         self.duration = duration

@@ -13,6 +13,8 @@ signs with a header ``bot``, and no bot listens to what is signed, so two of the
 quiet towards each other.
 """
 
+import connection.this_python  # noqa: F401 - says what this Python lacks
+
 from random import Random
 from typing import Any
 
@@ -23,7 +25,7 @@ from markovify.chain import BEGIN, END
 from errors import MessageError
 from processing.at_least_once import Service
 from processing.replay import causes, origin, read_back
-from schemas import HumanMessage
+from schemas import HumanMessage, chat_line
 
 __all__ = ['AnswerBot', 'RoomTalker', 'is_from_bot']
 
@@ -87,7 +89,7 @@ class AnswerBot(Service):
         return {}
 
     def on_message(self, record: Any) -> None:
-        """Answer a person's message once."""
+        """Answer a person's message once, and print what was said."""
         if is_from_bot(record) or record.value['sender'] == self.sender:
             return
         if origin(record) in self._answered:
@@ -95,13 +97,15 @@ class AnswerBot(Service):
         contents = self.answer(record.value)
         if contents is None:
             return
+        message = {'sender': self.sender, 'contents': contents}
         self.send(
             self.topic,
-            {'sender': self.sender, 'contents': contents},
+            message,
             because=record,
             schema=HumanMessage,
             headers=[(SIGNATURE, self.sender.encode())],
         )
+        print(chat_line(message), flush=True)
 
 
 class RoomTalker(AnswerBot):
@@ -140,7 +144,7 @@ class RoomTalker(AnswerBot):
     ) -> None:
         super().__init__(topic, sender=sender, **options)
         if every < 1:
-            raise MessageError(f'{every=}: it speaks after so many messages, 1 or more.')
+            raise MessageError(f'every={every!r}: it speaks after so many messages, 1 or more.')
         self.random = Random(seed)
         self.learned = 0
         self._every = every
@@ -164,7 +168,7 @@ class RoomTalker(AnswerBot):
 
     def start_at(self, partitions: set[TopicPartition]) -> dict[TopicPartition, int]:
         """Before the first message: learn all that was said so far, on all partitions."""
-        for record in read_back(self.topic, schema=self.schema):
+        for record in read_back(self.topic, schema=self.schema, quiet=True):
             self._learn_once(record)
         return super().start_at(partitions)
 

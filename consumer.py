@@ -8,6 +8,8 @@ The one idea to take away: reading takes nothing away. Each consumer has its own
 log, and can move it.
 """
 
+import connection.this_python  # noqa: F401 - says what this Python lacks
+
 import datetime
 import importlib
 from collections.abc import Callable
@@ -27,6 +29,7 @@ __all__ = ['get_consumer']
 
 def get_consumer(
     *topics: str,
+    topic: str | None = None,
     offset: str | int | datetime.datetime = 'latest',
     group_id: str | None = None,
     timeout: float | None = None,
@@ -37,7 +40,9 @@ def get_consumer(
     """A consumer to loop over.
 
     Args:
-        *topics: what to read. A topic that does not exist is created if Kafka may.
+        *topics: what to read. A topic that does not exist is created if Kafka may; if one with
+            nearly the same name is there, a line says so.
+        topic: the same by its name, as for ``send_msg``.
         offset: where to start: ``'latest'`` (all that is sent after this call returns),
             ``'earliest'``, a datetime (the first record of that time or later; without a time zone
             it is local time), or a number (negative: the last so many records of each partition).
@@ -63,8 +68,10 @@ def get_consumer(
     >>> for msg in c:
     ...     print("{} said: {}".format(msg.value['sender'], msg.value['contents']))
     """
+    if topic is not None:
+        topics = (*topics, topic)
     _check(topics, offset, timeout, group_id, dead_letter_topic)
-    names = [settings.topic_name(topic) for topic in topics]
+    names = [settings.topic_name(each) for each in topics]
     if timeout is not None:
         options['consumer_timeout_ms'] = timeout * 1000
     if group_id is not None:

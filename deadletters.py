@@ -13,6 +13,8 @@ headers say where it came from and why it is here::
 The one idea to take away: a bad message must stop nobody, and must not be thrown away either.
 """
 
+import connection.this_python  # noqa: F401 - says what this Python lacks
+
 import datetime
 import logging
 import sys

@@ -10,6 +10,8 @@ The one idea to take away: the log is the truth, everything else is a view that 
 and made again from it.
 """
 
+import connection.this_python  # noqa: F401 - says what this Python lacks
+
 import heapq
 import re
 import sqlite3
@@ -17,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -269,13 +272,13 @@ class Presence(Service):
         newest = {record.key: record.value for record in read_back(self._table)}
         return {sender: row for sender, row in newest.items() if row is not None}
 
-    def who_is_here(self) -> dict[str, float]:
-        """Who said something within ``away`` seconds, and when last: ``{'red': 1700000000.0}``.
+    def who_is_here(self) -> dict[str, datetime]:
+        """Who said something within ``away`` seconds, and when last, in local time.
 
-        Anybody may ask, in any process.
+        Anybody may ask, in any process: ``{'red': datetime(2026, 11, 25, 9, 30, ...)}``.
         """
         return {
-            sender: row['last_seen']
+            sender: datetime.fromtimestamp(row['last_seen']).astimezone()
             for sender, row in self.rows().items()
             if not self._is_away(row)
         }

@@ -12,6 +12,8 @@ The one idea to take away: whoever sends knows nothing of who reads. A bot, a cr
 log are all the same to Kafka: records on a topic.
 """
 
+import connection.this_python  # noqa: F401 - says what this Python lacks
+
 import os
 import time
 from collections.abc import Callable, Iterable

@@ -7,6 +7,8 @@ The one idea to take away: in a system around a log, "what happened?" is a quest
 answer, at any time.
 """
 
+import connection.this_python  # noqa: F401 - says what this Python lacks
+
 import argparse
 import sys
 import textwrap

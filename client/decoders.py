@@ -6,18 +6,13 @@ represented by a ``Malformed``, which the loop reports and leaves out.
 The one idea to take away: on the reading side a bad record is data about a mistake, not an error.
 """
 
-import logging
 from typing import Any
 
 from kafka.serializer import Deserializer
 
-from schemas import Malformed, decode, printable
+from schemas import Malformed, decode
 
-__all__ = ['Keys', 'Values', 'is_malformed', 'report']
-
-log = logging.getLogger(__name__)
-
-SHOWN = 60  # bytes of a record that are shown
+__all__ = ['Keys', 'Values', 'is_malformed']
 
 
 class Values(Deserializer):  # type: ignore[misc]
@@ -51,15 +46,3 @@ class Keys(Deserializer):  # type: ignore[misc]
 def is_malformed(record: Any) -> bool:
     """Whether a record's value could not be decoded."""
     return record.value.__class__ is Malformed
-
-
-def report(record: Any) -> None:
-    """Say which record is skipped, why, and how it begins."""
-    log.error(
-        'skipped %s, partition %d, offset %d: %s: %s',
-        record.topic,
-        record.partition,
-        record.offset,
-        printable(record.value.why),
-        record.value.data and record.value.data[:SHOWN],
-    )

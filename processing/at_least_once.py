@@ -22,6 +22,7 @@ from client.consumer_loop import ChatConsumer
 from client.fatal_errors import is_temporary
 from consumer import get_consumer
 from errors import DeliveryError
+from processing.partition_news import PartitionNews
 from processing.replay import BECAUSE, origin
 from processing.runnable import Runnable
 from producer import flush, send_msg
@@ -75,6 +76,7 @@ class Service(Runnable):
         self._promises: list[Any] = []  # of what was sent since the last commit
         self._settled: dict[TopicPartition, int] = {}  # where to start over
         self._uncommitted: dict[TopicPartition, int] = {}  # settled, and not yet committed
+        self._news = PartitionNews(group_id, topic)
 
     # For a child to override
 
@@ -146,6 +148,8 @@ class Service(Runnable):
                 enable_auto_commit=False,
             )
             self.partitions = set()
+            self._news = PartitionNews(self.group_id, self.topic)
+            self._news.listen(self._consumer)
         return self._consumer
 
     def close(self) -> None:
@@ -208,6 +212,7 @@ class Service(Runnable):
             self._commit_first_positions(new - batch.keys())
             starts = {partition: self._first_offset(partition, batch) for partition in new}
             for partition, offset in self.start_at(new).items():
+                consumer.skipped.pass_over(partition, starts[partition])
                 batch.pop(partition, None)
                 self._next[partition] = starts[partition] = offset
                 consumer.seek(partition, offset)
@@ -215,6 +220,7 @@ class Service(Runnable):
         for partition in self._uncommitted.keys() - assigned:
             del self._uncommitted[partition]  # whoever has it now commits
         self.partitions = assigned
+        self._news.tell(assigned)
         return new
 
     def _first_offset(self, partition: TopicPartition, batch: Batch) -> int:

@@ -25,6 +25,7 @@ from deadletters import letter
 from errors import ChatError
 from processing import commit_metadata
 from processing.assignment import Assignment
+from processing.partition_news import PartitionNews
 from processing.partition_state import PartitionState
 from processing.view import POLL_MS, Headers, Watcher, show, subscribe
 from schemas import Alert, encode, validate
@@ -49,6 +50,7 @@ class ExactlyOnceLoop:
         clock: tells seconds since 1970.
         on_alert: called with each alert, once it is committed.
         on_commit: called after each commit.
+        show: prints a line: which partitions this instance has.
     """
 
     producer_class: type[TransactionalProducer] = TransactionalProducer
@@ -59,6 +61,7 @@ class ExactlyOnceLoop:
         clock: Callable[[], float],
         on_alert: Callable[[Alert], None],
         on_commit: Callable[[], None],
+        show: Callable[[str], None] | None = None,
     ) -> None:
         self._service = service
         self._clock = clock
@@ -82,7 +85,8 @@ class ExactlyOnceLoop:
             isolation_level='read_committed',
         )
         self.consumer.on_malformed = self._on_malformed
-        self._assignment = Assignment(self.consumer, on_lost=self._drop)
+        self._news = PartitionNews(service.group_id, service.monitor_topic, show)
+        self._assignment = Assignment(self.consumer, on_lost=self._drop, news=self._news)
         topics = [settings.topic_name(service.monitor_topic)]
         self.consumer.subscribe(topics, listener=self._assignment)
 
@@ -116,6 +120,7 @@ class ExactlyOnceLoop:
             batch = self.consumer.poll(wait, max_records=min(most, self.consumer.pace()))
             self._assignment.note_membership()
             self._build_states()
+            self._news.tell(self._states)
             looked_at = self._look_at(batch)
             if self._is_commit_due():
                 self._commit()
@@ -166,6 +171,7 @@ class ExactlyOnceLoop:
             state = PartitionState(self._service.new_state())
             start = self._restore(partition, state)
             self.consumer.seek(partition, start)
+            self.consumer.skipped.pass_over(partition, state.replay_until)
             self._assignment.release(partition)
             self._states[partition] = state
 

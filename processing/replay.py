@@ -21,13 +21,16 @@ __all__ = ['BECAUSE', 'causes', 'ensure_topic', 'origin', 'read_back']
 BECAUSE = 'because'  # the header that names the record a message was sent for
 
 
-def read_back(*topics: str, offset: Any = 'earliest', schema: Any = None) -> Iterator[Any]:
+def read_back(
+    *topics: str, offset: Any = 'earliest', schema: Any = None, quiet: bool = False
+) -> Iterator[Any]:
     """All records up to the present end, then it is over: how a service learns what was before it.
 
     Args:
         *topics: what to read.
         offset: where to start, as in ``get_consumer``; -100 is the last hundred of each partition.
         schema: records that do not fit are reported and left out.
+        quiet: they are left out, and whoever reads the topic otherwise reports them.
 
     Raises:
         UnreachableError: Kafka stopped answering.
@@ -35,6 +38,7 @@ def read_back(*topics: str, offset: Any = 'earliest', schema: Any = None) -> Ite
     >>> senders = {record.key for record in read_back('human-messages')}
     """
     with contextlib.closing(get_consumer(*topics, offset=offset, schema=schema)) as consumer:
+        consumer.skipped.is_quiet = quiet
         for records in read_to_end(consumer):
             yield from records
 

@@ -85,6 +85,7 @@ class ViewLoop:
         clock: tells seconds since 1970.
         on_alert: called with each alert, once it is sent.
         on_commit: called after each poll: there is nothing to commit.
+        show: prints a line; there is nothing that a view has to say.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class ViewLoop:
         clock: Callable[[], float],
         on_alert: Callable[[Alert], None],
         on_commit: Callable[[], None],
+        show: Callable[[str], None] | None = None,
     ) -> None:
         self.consumer = subscribe(service)
         self._service = service

@@ -27,13 +27,19 @@ class Echo(AnswerBot):
         return f'you said {message["contents"]}'
 
 
-def test_a_bot_answers(topic: str, say: Say, hear: Hear) -> None:
-    """Who says what the bot knows gets its answer; what it does not know it leaves alone."""
+def test_a_bot_answers(
+    topic: str, say: Say, hear: Hear, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who says what the bot knows gets its answer; what it does not know it leaves alone.
+
+    The bot prints what it says.
+    """
     with AnswerBot(topic, answers={'!ping': 'pong'}, sender='ponger') as bot:
         say('red', 'hello')
         say('red', ' !PING ')
         assert bot.run(count=2) == 2
     assert hear()[2:] == [{'sender': 'ponger', 'contents': 'pong'}]
+    assert capsys.readouterr().out == 'ponger said: pong\n'
 
 
 def test_what_to_answer_is_decided_without_kafka() -> None:

@@ -11,7 +11,8 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
 import settings
-from broker import Broker
+from broker import Broker, console
+from broker.log_messages import is_ready
 from client.chat_producer import ChatProducer
 from connection import diagnosis
 from errors import BrokerError
@@ -156,6 +157,22 @@ def test_a_restarted_broker_has_its_port_and_data_again(cluster: Broker) -> None
     assert gone(before)
     assert cluster.pid(2) not in (None, before)
     assert cluster.bootstrap_servers == address
+
+
+def test_a_broker_without_its_quorum_is_left_running(cluster: Broker) -> None:
+    """Of three that were killed the first one waits, and with the second one both serve."""
+    for node in cluster.nodes:
+        cluster.kill(node)
+    assert console.execute(cluster, 'restart 3') == (
+        'Broker 3 waits for another: two of three are needed.'
+    )
+    waiting = cluster.pid(3)
+    begun = time.monotonic()
+    assert console.execute(cluster, 'restart 1') == 'Broker 1 was restarted.'
+    assert time.monotonic() - begun < 20
+    assert cluster.pid(3) == waiting
+    assert is_ready(cluster.log(3).read_text())
+    cluster.restart(2)
 
 
 def test_a_broker_that_is_not_there_is_told(cluster: Broker) -> None:

@@ -33,7 +33,7 @@ SHELL = '\n'.join(text for kind, text in BLOCKS if kind == 'sh')
 PROSE = ' '.join(re.sub(r'^```.*?^```$', '', TEXT, flags=re.MULTILINE | re.DOTALL).split())
 MODULES = [
     *ROOT.glob('*.py'),
-    *(path for path in ROOT.glob('*/*.py') if path.parent.name not in ('tests', '.venv')),
+    *(path for path in ROOT.glob('*/*.py') if path.parent.name not in ('tests', '.venv', 'mine')),
 ]
 INTERFACE = """\
 from producer import send_msg
