@@ -173,7 +173,7 @@ def _type(source: str, said: dict[str, str], example: Example, sessions: Session
     if name not in sessions:
         place = _place(example)
         sessions[name] = Session(name, place.environment, place.folder)
-    session, deadline = sessions[name], time.monotonic() + readme_prompts.PATIENCE
+    session, deadline = sessions[name], time.monotonic() + 4 * readme_prompts.PATIENCE
     where = (Path(example.path).name, example.line + 1)
     endless = float(said['endless']) if 'endless' in said else None
     session.run(source, *where, endless, meanwhile='meanwhile' in said)
