@@ -104,6 +104,8 @@ $(VENV)/made:
 	  echo 'This Python lacks its venv module. On Debian or Ubuntu: sudo apt-get install python3-venv'; exit 1; }
 	@echo 'Making the virtual environment $(VENV) ...'
 	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo 'The virtual environment $(VENV) is there, and its Python is older than 3.11. Remove it: rm -r $(VENV)'; exit 1; }
 	@touch $@
 
 install = @echo 'Installing $(1) ...' && $(RUN) -m pip install --quiet --disable-pip-version-check -r $(1) && touch $@

@@ -25,7 +25,7 @@ from processing.throttle import Throttle
 from processing.view import ViewLoop
 from processing.word_filter import WordFilter
 from producer import flush
-from schemas import Alert, HumanMessage, encode, printable
+from schemas import Alert, HumanMessage, encode, printable, show
 
 __all__ = ['AlertService', 'OffensiveContentAlertService', 'ThrottlingAlertService']
 
@@ -265,7 +265,7 @@ class AlertService(Runnable):
 
     def _show(self, text: str) -> None:
         if self._print:
-            print(text, flush=True)
+            show(text)
 
 
 def _shortened(alert: Alert) -> Alert:

@@ -25,7 +25,7 @@ from markovify.chain import BEGIN, END
 from errors import MessageError
 from processing.at_least_once import Service
 from processing.replay import causes, origin, read_back
-from schemas import HumanMessage, chat_line
+from schemas import HumanMessage, chat_line, show
 
 __all__ = ['AnswerBot', 'RoomTalker', 'is_from_bot']
 
@@ -105,7 +105,7 @@ class AnswerBot(Service):
             schema=HumanMessage,
             headers=[(SIGNATURE, self.sender.encode())],
         )
-        print(chat_line(message), flush=True)
+        show(chat_line(message))
 
 
 class RoomTalker(AnswerBot):

@@ -16,7 +16,7 @@ from sybil import Sybil
 from sybil.sybil import SybilCollection
 
 from testing import Conversation
-from tests.support import readme_blocks, testkafka, workers
+from tests.support import plain, readme_blocks, testkafka, workers
 from tests.support.testkafka import Kafka
 
 CHOICE = pytest.StashKey[testkafka.Choice]()
@@ -81,6 +81,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return workers.scheduler(config, log)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is marked `client` and speaks to Kafka runs accelerated and plain."""
+    if plain.runs_twice(metafunc):
+        metafunc.parametrize('plain_client', plain.MODES, indirect=True)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark `kafka` whatever uses that fixture; of several workers, none begins a long file late."""
     for item in items:
@@ -140,6 +146,13 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     if producer := sys.modules.get('producer'):
         producer.close()
+
+
+@pytest.fixture(autouse=True)
+def plain_client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is beneath kafka-python's public surface is switched off for the plain half."""
+    if getattr(request, 'param', '') == 'plain':
+        monkeypatch.setenv('WORKSHOP_PLAIN_CLIENT', '1')
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ import producer
 import settings
 from broker import Broker
 from errors import ChatError
-from schemas import printable
+from schemas import printable, show
 from simulators import (
     CrowdSimulator,
     MsgChoiceSimulator,
@@ -186,7 +186,7 @@ class Demo:
 
     def _print(self, text: str, colour: int) -> None:
         line = printable(text)
-        print(f'\033[{colour}m{line}\033[0m' if self.colour else line, flush=True)
+        show(f'\033[{colour}m{line}\033[0m' if self.colour else line)
 
     def _services_lag(self, reader: Any) -> bool:
         """Whether a service has messages left that it has not committed."""

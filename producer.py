@@ -10,20 +10,21 @@ have the message has it (acks=all), and idempotence keeps a retry from writing i
 
 import connection.this_python  # noqa: F401 - says what this Python lacks
 
-import atexit
 import contextlib
 import logging
 import os
-import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import kafka.errors
 
 import settings
 from client import send_errors
+from client.call_backs import refuse_in_call_back
 from client.chat_producer import make_producer
+from client.last_flush import EXIT_TIMEOUT, LastFlush, say_lost
+from client.log_records import NotSent, is_about_sending
 from client.partitioner import make_partitioner
 from client.sending import Sending
 from connection import diagnosis
@@ -52,20 +53,46 @@ class _State:
                 producer = make_producer(options, knock)
                 lingers = 'linger_ms' not in options
                 self.sending = Sending(producer, lingers, self._note_failure)
-                atexit.register(close)
+                if _last_flush.is_ending or _is_exit_handler():
+                    self.sending.send_each_to_the_end()
+                _last_flush.arm()
+            _last_flush.listen()
             return self.sending
 
-    def forget(self, sending: Sending) -> None:
-        """Have the next message make another producer."""
+    def forget_if_closed(self, sending: Sending, topic: str, error: Exception) -> None:
+        """Have the next message make another producer, if another thread has closed this one."""
         with self.lock:
-            if self.sending is sending:
-                self.sending = None
+            if self.sending is not sending:
+                return
+            if isinstance(error, kafka.errors.KafkaTimeoutError):
+                raise send_errors.unanswered(topic, error) from error
+            if isinstance(error, RuntimeError):
+                raise error
+            self.sending = None
+
+    def let_go(self) -> Sending | None:
+        """Take the producer away from whoever sends: the next message makes another."""
+        with self.lock:
+            sending, self.sending, self.topics = self.sending, None, {}
+            return sending
+
+    def end(self, sending: Sending | None) -> None:
+        """Close a producer, if any, and say how many messages were lost until now."""
+        lost, self.lost = self.lost, 0
+        if sending is not None:
+            lost += sending.backlog.pending()
+            sending.is_counted = True
+            sending.end()
+        if lost:
+            say_lost(lost)
 
     def _note_failure(self, sending: Sending, error: BaseException) -> None:
         """Count a message that was not delivered, and use a producer that is spent no more.
 
         Called in the client's own thread, so it takes no lock and waits for nothing.
         """
+        if sending.is_counted:
+            return
         if not self.lost:
             log.warning(
                 'A message was not delivered: %s. %s Further ones are only counted.',
@@ -104,12 +131,13 @@ def _options() -> settings.Options:
 
 def _forget_after_fork() -> None:
     """A producer's thread and sockets do not survive a fork: leave it to the parent."""
-    global _state
+    global _state, _last_flush
     abandoned = _state.sending
     if abandoned is not None:
         abandoned.producer.leave()
-        atexit.unregister(close)
     _state = _State()
+    _last_flush.disarm()
+    _last_flush = LastFlush(_deliver_all)
 
 
 if hasattr(os, 'register_at_fork'):
@@ -123,7 +151,7 @@ def send_msg(
     *,
     block: bool = False,
     timeout: float = 10.0,
-    headers: Sequence[tuple[str, bytes]] | None = None,
+    headers: Iterable[tuple[str, bytes | None]] | None = None,
     timestamp: float | None = None,
     schema: Any = None,
 ) -> Any:
@@ -136,7 +164,7 @@ def send_msg(
             ``sender``, if it has one.
         block: wait until Kafka has acknowledged, and raise if it does not.
         timeout: seconds to wait with ``block``.
-        headers: pairs of name and bytes.
+        headers: pairs of name and bytes; None in place of bytes is Kafka's null.
         timestamp: the record's time in seconds since 1970; None is now.
         schema: a TypedDict to check the value against, such as ``schemas.HumanMessage``.
 
@@ -149,14 +177,18 @@ def send_msg(
         UnreachableError: no Kafka there.
         AccessError: not authorized to write to the topic, or it does not exist and Kafka creates
             none.
-        DeliveryError: with ``block``, Kafka refused the message or did not acknowledge it in time.
+        DeliveryError: with ``block``, Kafka refused the message or did not acknowledge it in time;
+            or it would have to wait inside a call-back.
 
     >>> promise = send_msg(topic='human-messages', key='red', value={'some': 'dict'})
     >>> promise.get(timeout=10).topic
     'human-messages'
     """
+    if is_about_sending(_SENDING):
+        return NotSent()
     if block:
         send_errors.check_timeout(timeout)
+        refuse_in_call_back('send_msg(block=True)')
     data = encode(value)
     if schema is not None:
         validate(value, schema)
@@ -175,17 +207,13 @@ def send_msg(
         sending.admit(len(data), block)
         future = sending.send(wire_topic, data, key_bytes, headers, when)
     except (kafka.errors.KafkaTimeoutError, kafka.errors.IllegalStateError, RuntimeError) as error:
-        if isinstance(error, kafka.errors.KafkaTimeoutError) and state.sending is sending:
-            raise send_errors.unanswered(topic, error) from error
-        if isinstance(error, RuntimeError) and state.sending is sending:
-            raise
-        state.forget(sending)  # another thread has closed the producer meanwhile
+        state.forget_if_closed(sending, topic, error)
         return send_msg(
             topic, value, key, block=block, timeout=timeout, headers=headers, timestamp=timestamp
         )
     except (TypeError, ValueError, OverflowError, kafka.errors.MessageSizeTooLargeError) as error:
         raise send_errors.unfit(key, data, headers, timestamp, error) from error
-    future.add_errback(sending.note_failure)
+    sending.watch(future)
     if block:
         send_errors.wait(future, topic, timeout)
     return future
@@ -207,10 +235,15 @@ def send_raw(
         headers: pairs of name and bytes.
         timestamp_ms: the record's time in milliseconds since 1970; None is now.
     """
+    if is_about_sending(_SENDING):
+        return NotSent()
     sending = _get_sending()
     future = sending.send(topic, value, key, headers, timestamp_ms)
-    future.add_errback(sending.note_failure)
+    sending.watch(future)
     return future
+
+
+_SENDING = (send_msg.__code__, send_raw.__code__)
 
 
 def _require_access(topic: Any) -> str:
@@ -219,6 +252,7 @@ def _require_access(topic: Any) -> str:
     One connection serves the topic and a new producer. Returns the topic's name with its prefix.
     """
     send_errors.check_topic(topic)
+    refuse_in_call_back(f'The first message to {topic!r}')
     wire_topic = settings.topic_name(topic)
     options = _options()
     try:
@@ -239,8 +273,9 @@ def flush(timeout: float = 10.0) -> None:
         timeout: seconds.
 
     Raises:
-        DeliveryError: says how many messages are still under way.
+        DeliveryError: says how many messages are still under way; or this is a call-back.
     """
+    refuse_in_call_back('flush()')
     sending = _state.sending
     if sending is None or _state.pid != os.getpid():
         return
@@ -260,20 +295,39 @@ def close(timeout: float = 10.0) -> None:
 
     Args:
         timeout: seconds to wait for acknowledgements.
+
+    Raises:
+        DeliveryError: this is a call-back.
     """
-    global _state
-    with _state.lock:
-        state, _state = _state, _State()
-        atexit.unregister(close)
-        sending, state.sending = state.sending, None
-    lost = state.lost
+    refuse_in_call_back('close()')
+    sending = _state.let_go()
     if sending is not None:
         with contextlib.suppress(kafka.errors.KafkaTimeoutError):
             sending.producer.flush(timeout=timeout)
-        lost = state.lost + sending.backlog.pending()
-        sending.end()
-    if lost:
-        print(
-            f'{lost} message(s) could not be delivered: Kafka did not acknowledge them.',
-            file=sys.stderr,
-        )
+    _state.end(sending)
+
+
+def _is_exit_handler() -> bool:
+    """Whether Python runs exit handlers; threads that it waits for come before those."""
+    main = threading.main_thread()
+    return threading.current_thread() is main and not main.is_alive()
+
+
+def _deliver_all(cut_short: threading.Event, by_signal: bool) -> None:
+    """At the end of the process: deliver what is under way, or count it and say so."""
+    sending = _state.sending
+    if sending is None:
+        _state.end(None)
+        return
+    if by_signal:
+        sending.hold_up()
+    else:
+        sending.send_each_to_the_end()
+    if sending.deliver(EXIT_TIMEOUT, cut_short):
+        sending.producer.keep_open()
+        _state.end(None)
+    else:
+        _state.end(_state.let_go())
+
+
+_last_flush = LastFlush(_deliver_all)

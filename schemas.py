@@ -15,6 +15,7 @@ between programs that never meet, so it is checked where a message leaves and wh
 import functools
 import math
 import re
+import sys
 import unicodedata
 from typing import Any, TypedDict
 
@@ -30,6 +31,7 @@ __all__ = [
     'decode',
     'encode',
     'printable',
+    'show',
     'validate',
 ]
 
@@ -141,7 +143,7 @@ def decode(data: bytes | None, schema: Any = None) -> Any:
     >>> decode(b'{"sender": "red", "contents": 1}', HumanMessage)
     <Malformed: Expected `str`, got `int` at 'contents': b'{"sender": "red", "contents": 1}'>
     """
-    decoder = _decoder_for(schema)
+    decoder = decoder_for(schema)
     if data is None:
         return None if schema is None else Malformed(None, 'empty record (a tombstone)')
     try:
@@ -162,7 +164,7 @@ def validate(value: Any, schema: Any) -> None:
 
     >>> validate({'sender': 'red', 'contents': 'hello'}, HumanMessage)
     """
-    _decoder_for(schema)
+    decoder_for(schema)
     try:
         msgspec.convert(value, schema)
     except msgspec.ValidationError as error:
@@ -206,6 +208,24 @@ def chat_line(message: Any) -> str:
     return printable(message)
 
 
+def show(text: str, file: Any = None) -> None:
+    """Print a line, whatever characters the terminal or the file has.
+
+    Windows writes redirected output as cp1252, and some servers speak ASCII only: there ``print``
+    raises at the first emoji. What cannot be written is shown as ``?``.
+
+    Args:
+        text: one line or more.
+        file: where to; None is standard output.
+    """
+    stream = sys.stdout if file is None else file
+    try:
+        print(text, file=stream, flush=True)
+    except UnicodeEncodeError:
+        encoding = getattr(stream, 'encoding', None) or 'ascii'
+        print(text.encode(encoding, 'replace').decode(encoding), file=stream, flush=True)
+
+
 def _visible(character: str) -> str:
     if unicodedata.category(character) in UNSAFE_CATEGORIES and character not in JOINERS:
         return character.encode('unicode_escape').decode()
@@ -247,7 +267,7 @@ def _decoder(schema: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(schema) if schema is not None else msgspec.json.Decoder()
 
 
-def _decoder_for(schema: Any) -> msgspec.json.Decoder[Any]:
+def decoder_for(schema: Any) -> msgspec.json.Decoder[Any]:
     try:
         return _decoder(schema)
     except TypeError as error:

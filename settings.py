@@ -26,6 +26,7 @@ from connection.redaction import Options, redact
 from connection.security import complete_security_options
 from connection.tls import PEM, tls_context
 from errors import AccessError, ChatError, SettingsError
+from schemas import show
 
 __all__ = ['Options', 'client_options', 'env_file', 'group_name', 'topic_name', 'variables']
 
@@ -265,11 +266,11 @@ def _print_settings() -> None:
         options |= client_options(client)
     for option, value in sorted(options.items()):
         otherwise = 'our default' if option in ours else 'follows from the others'
-        print(f'{option:<32} {value!r:<44} {origins.get(option, otherwise)}')
+        show(f'{option:<32} {value!r:<44} {origins.get(option, otherwise)}')
 
 
 def _print_stage(stage: str, text: str) -> None:
-    print(f'{stage:<11} {text}')
+    show(f'{stage:<11} {text}')
 
 
 def main(arguments: list[str] | None = None) -> int:

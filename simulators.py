@@ -25,7 +25,7 @@ from client.delivery import Tally
 from client.subclassing import Subclassable
 from errors import MessageError
 from producer import flush, send_msg
-from schemas import HumanMessage, chat_line, validate
+from schemas import HumanMessage, chat_line, show, validate
 
 __all__ = [
     'CrowdSimulator',
@@ -148,7 +148,7 @@ class MsgSimulator(Subclassable):
                 with tally.held():
                     tally.add(self.send(value))
                     if print_msg:
-                        print(chat_line(value), flush=True)
+                        show(chat_line(value))
         return tally.settle(flush)
 
     def _wait(self) -> None:

@@ -22,7 +22,7 @@ import settings
 from connection import diagnosis
 from errors import ChatError
 from processing.replay import read_back
-from schemas import Alert, HumanMessage, Malformed, decode, encode, printable
+from schemas import Alert, HumanMessage, Malformed, decode, encode, printable, show
 
 __all__ = ['STEPS', 'Seen', 'Step', 'look', 'main']
 
@@ -221,7 +221,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     try:
         seen = look()
     except ChatError as error:
-        print(error)
+        show(str(error))
         return 1
     missing = [step for step in STEPS if not step.worked(seen)]
     for step in STEPS:
@@ -231,12 +231,12 @@ def main(arguments: Sequence[str] = ()) -> int:
             mark = ' '
         else:
             mark = 'x'
-        print(f'[{mark}] {step.number}. {step.title:<32} {step.worked(seen)}'.rstrip())
+        show(f'[{mark}] {step.number}. {step.title:<32} {step.worked(seen)}'.rstrip())
     if missing:
-        print(f'\nNext, step {missing[0].number}:')
-        print(textwrap.indent(missing[0].todo, '    '))
+        show(f'\nNext, step {missing[0].number}:')
+        show(textwrap.indent(missing[0].todo, '    '))
         return 1
-    print('\nAll steps have worked. Now build something of your own: make exercise')
+    show('\nAll steps have worked. Now build something of your own: make exercise')
     return 0
 
 

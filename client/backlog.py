@@ -14,6 +14,7 @@ from typing import Any
 
 import kafka.errors
 
+from client.call_backs import is_call_back
 from client.private_names import Acceleration
 
 __all__ = ['FUTURE_BYTES', 'STEP_BYTES', 'Backlog', 'PendingCount']
@@ -98,7 +99,7 @@ class Backlog:
             KafkaTimeoutError: there was no room for ``max_block_ms``.
         """
         self._steps.append((messages, size))
-        if not _is_clients_own_thread():  # it must not wait for itself
+        if not is_call_back():  # it must not wait for itself
             self._wait_for_room()
 
     def wait_until_empty(self, timeout: float) -> None:
@@ -130,9 +131,3 @@ class Backlog:
         for _ in range(older):
             self._steps.popleft()
         return weight
-
-
-def _is_clients_own_thread() -> bool:
-    """Whether this is a call-back. 3.0 names its thread after the client, 3.1 'kafka-io-...'."""
-    name = threading.current_thread().name
-    return name.endswith('-network-thread') or name.startswith('kafka-')

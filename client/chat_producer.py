@@ -13,9 +13,11 @@ import kafka
 import kafka.errors
 
 import settings
+from client.call_backs import note_thread, refuse_in_call_back
 from client.first_steps import FirstStepsSending
 from client.flushing import FlushInTime, flush_in_steps
 from client.idempotence import LongOutages
+from client.null_headers import Headers, NullHeaders
 from client.refused_records import RefusedRecords
 from connection import diagnosis
 
@@ -47,11 +49,33 @@ class ChatProducer(kafka.KafkaProducer):  # type: ignore[misc]
     flushes_in_time = False
     _gives_up = False
     _is_left = False
+    _is_kept = False
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._null_headers = NullHeaders(self)
+        note_thread(self)
+
+    def send(
+        self,
+        topic: str,
+        value: Any = None,
+        key: Any = None,
+        headers: Headers | None = None,
+        partition: int | None = None,
+        timestamp_ms: int | None = None,
+    ) -> Any:
+        """As kafka-python's; headers may be any sequence of pairs, and their values null."""
+        if self._is_left:
+            raise kafka.errors.IllegalStateError('this KafkaProducer belongs to the parent process')
+        listed = self._null_headers.admit(headers) if headers else []
+        return super().send(topic, value, key, listed, partition, timestamp_ms)
 
     def flush(self, timeout: float | None = None) -> None:
         """As kafka-python's; nothing is waited for once the producer has been given up."""
         if self._gives_up:
             return
+        refuse_in_call_back('flush()')
         if self.flushes_in_time:
             super().flush(timeout)
         else:
@@ -59,7 +83,7 @@ class ChatProducer(kafka.KafkaProducer):  # type: ignore[misc]
 
     def close(self, timeout: float | None = None, null_logger: bool = False) -> None:
         """As kafka-python's: flush, then close. What was left to the parent is not touched."""
-        if not self._is_left:
+        if not self._is_left and not self._is_kept:
             super().close(timeout, null_logger)
 
     def close_now(self, timeout: float = LAST_ACT) -> None:
@@ -76,10 +100,13 @@ class ChatProducer(kafka.KafkaProducer):  # type: ignore[misc]
         self._gives_up = True
         threading.Thread(target=self.close, args=(LAST_ACT,), daemon=True).start()
 
+    def keep_open(self) -> None:
+        """At the end of the process: exit handlers may still send, so nobody closes it any more."""
+        self._is_kept = True
+
     def leave(self) -> None:
         """After a fork: the connections belong to the parent, and the thread is not there."""
         self._is_left = True
-        self.send = _refuse
 
     def is_spent_by(self, error: BaseException) -> bool:
         """Whether a message that failed was the last one that this producer took.
@@ -93,10 +120,6 @@ class ChatProducer(kafka.KafkaProducer):  # type: ignore[misc]
         if self.outlives_refusals:
             return bool(self._transaction_manager.has_fatal_error())
         return not isinstance(error, (kafka.errors.RetriableError, *RECOVERABLE))
-
-
-def _refuse(*_: Any, **__: Any) -> Any:
-    raise kafka.errors.IllegalStateError('this KafkaProducer belongs to the parent process')
 
 
 def make_producer(options: settings.Options, knock: bool = True) -> ChatProducer:

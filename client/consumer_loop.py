@@ -25,13 +25,15 @@ __all__ = ['ChatConsumer', 'LargeSteps']
 
 LONGEST_WAIT = 1.0  # seconds of one poll, so that an outage is noticed
 SHORTEST_WAIT = 0.1
+LARGEST_STEP = 5_000  # records
 
 
 class LargeSteps(Acceleration):
-    """Gives a loop up to 25,000 records a poll, without a Python call for each of them.
+    """Gives a loop up to 5,000 records a poll, without a Python call for each of them.
 
-    Reading costs 12.5 us a message with kafka-python's iterator, 7 in large polls. It needs a poll
-    that leaves the positions alone, and to set them afterwards.
+    Reading costs 12.5 us a message with kafka-python's iterator, 7 in large polls (2.4 together
+    with `FastRecords`). Steps of 25,000 cost 0.8 us more: their records do not fit into the
+    processor's cache. It needs a poll that leaves the positions alone, and to set them afterwards.
     """
 
     name = 'large-steps'
@@ -84,7 +86,8 @@ class ChatConsumer(PlainConsumer):
         while True:
             self._drop_ahead()
             left = min(max(until - time.monotonic(), SHORTEST_WAIT), LONGEST_WAIT)
-            batch = self._poll(left * 1000, None, update_offsets=False)
+            step = min(self.pace(), LARGEST_STEP)
+            batch = self._poll(left * 1000, step, update_offsets=False)
             if batch:
                 ends = {partition: _behind(records[-1]) for partition, records in batch.items()}
                 self._ahead = FetchedAhead(self._without_malformed(batch), ends)

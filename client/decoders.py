@@ -10,9 +10,12 @@ from typing import Any
 
 from kafka.serializer import Deserializer
 
-from schemas import Malformed, decode
+from schemas import Malformed, decode, decoder_for
 
 __all__ = ['Keys', 'Values', 'is_malformed']
+
+KEYS = 10_000  # that are remembered
+SHORT_KEY = 64  # bytes; longer ones are not
 
 
 class Values(Deserializer):  # type: ignore[misc]
@@ -20,8 +23,9 @@ class Values(Deserializer):  # type: ignore[misc]
 
     def __init__(self, schema: Any) -> None:
         """Take a TypedDict, or None for any JSON."""
-        decode(b'null', schema)  # a schema that is none is told here, not at the first record
         self.schema = schema
+        # The quick way; a schema that is none is told here, not at the first record.
+        self.decode = decoder_for(schema).decode
         self.malformed = 0
 
     def deserialize(self, topic: str, headers: Any, data: bytes | None) -> Any:
@@ -35,12 +39,22 @@ class Values(Deserializer):  # type: ignore[misc]
 class Keys(Deserializer):  # type: ignore[misc]
     """Keys are text where they are UTF-8, and stay bytes where they are not."""
 
+    def __init__(self) -> None:
+        self.known: dict[bytes, str] = {}  # a topic has few keys, again and again
+
     def deserialize(self, topic: str, headers: Any, data: bytes | None) -> Any:
         """The key as text, if it is."""
+        if data is None:
+            return None
         try:
-            return None if data is None else data.decode()
+            text = data.decode()
         except UnicodeDecodeError:
             return data
+        if len(data) <= SHORT_KEY:
+            if len(self.known) >= KEYS:
+                self.known.clear()
+            self.known[data] = text
+        return text
 
 
 def is_malformed(record: Any) -> bool:

@@ -15,7 +15,7 @@ UNPACK = 'self, tp, records, key_deserializer, value_deserializer'
 
 
 class FastRecords(Acceleration):
-    """Unpacks a batch of records in one function; where it is off, reading costs 7 us instead of 4.
+    """Unpacks a batch of records in one function; without it reading costs 7 us, not 2.5.
 
     It also mends two faults of kafka-python 3.0.12, which end a plain reader with an
     ``UnreadableError``: a header whose name is not UTF-8, and a batch that cannot be unpacked, of

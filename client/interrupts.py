@@ -38,8 +38,11 @@ class CtrlC:
     def held(self) -> Iterator[None]:
         """Hold Ctrl-C back: what was begun is completed, and the client's locks stay whole.
 
-        A second Ctrl-C gets through.
+        A second Ctrl-C gets through. One that was pressed during a step that failed takes effect
+        at the next step at the latest, if the failure did not leave the block.
         """
+        if self._pressed:
+            raise KeyboardInterrupt
         self._busy = True
         try:
             yield
@@ -52,6 +55,7 @@ class CtrlC:
         in_main_thread = threading.current_thread() is threading.main_thread()
         handler = signal.getsignal(signal.SIGINT)
         self._listening = in_main_thread and handler is signal.default_int_handler
+        self._busy = self._pressed = False  # the same object may be used again
         if self._listening:
             signal.signal(signal.SIGINT, self._press)
         return self

@@ -9,6 +9,7 @@ The one idea to take away: a client's defaults decide many things in silence; fi
 
 import atexit
 import datetime
+import functools
 import os
 import time
 import weakref
@@ -77,8 +78,7 @@ class PlainConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
         self._outage = Outage(self)
         FirstStepsReading.apply(self)
         _open.add(self)
-        atexit.unregister(_close_all)
-        atexit.register(_close_all)
+        _close_all_at_exit()
 
     def __repr__(self) -> str:
         topics = ', '.join(sorted(self.subscription() or ())) or 'nothing'
@@ -324,7 +324,14 @@ class PlainConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
 _open: weakref.WeakSet[PlainConsumer] = weakref.WeakSet()
 
 
+@functools.cache
+def _close_all_at_exit() -> None:
+    """Register one exit handler for all consumers."""
+    atexit.register(_close_all)
+
+
 def _close_all() -> None:
     """At exit, members leave their groups at once instead of being missed after the session."""
+    deadline = time.monotonic() + 1.0
     for consumer in list(_open):
-        consumer.close(timeout_ms=1000)
+        consumer.close(timeout_ms=max(deadline - time.monotonic(), 0) * 1000)

@@ -9,6 +9,7 @@ from typing import Any
 
 from kafka import TopicPartition
 
+from client.lean_append import LeanAppend, varint
 from client.private_names import Acceleration
 
 __all__ = ['ShortSend']
@@ -27,6 +28,7 @@ class ShortSend(Acceleration):
     Args:
         producer: a KafkaProducer without serializers, and without transactions.
         plainly: sends all other messages: takes the same arguments, and returns a future.
+        note_failure: is told why a message was not delivered whose promise is a BatchPromise.
     """
 
     name = 'short-send'
@@ -38,12 +40,20 @@ class ShortSend(Acceleration):
         '_sender.wakeup()',
     )
 
-    def __init__(self, producer: Any, plainly: Callable[..., Any]) -> None:
+    def __init__(
+        self,
+        producer: Any,
+        plainly: Callable[..., Any],
+        note_failure: Callable[[BaseException], None],
+    ) -> None:
         self._producer = producer
         self._plainly = plainly
         self._append = producer._accumulator.append
         self._small = min(SMALL, producer.config['max_request_size'] - OVERHEAD)
-        self._known: dict[tuple[str, bytes], tuple[TopicPartition, int]] = {}
+        self._lean = LeanAppend(producer, note_failure) if LeanAppend.is_on(producer) else None
+        self.kind_that_tells = None if self._lean is None else self._lean.kind
+        # For each topic and key: its partition, how many there were, what appends, the key's bytes.
+        self._known: dict[tuple[str, bytes], tuple[TopicPartition, int, Any, bytes]] = {}
 
     @classmethod
     def why_off(cls, target: Any) -> str:
@@ -70,11 +80,24 @@ class ShortSend(Acceleration):
             return self._plainly(topic, value, key, headers, timestamp_ms)
         known = self._known.get((topic, key))
         if known is None or known[1] != len(partitions):
-            number = producer._partition(topic, None, key, value, key, value)
-            known = self._known[topic, key] = TopicPartition(topic, number), len(partitions)
-            if len(self._known) > KEYS:
-                self._known.clear()
-        future, is_full, is_new, _ = self._append(known[0], timestamp_ms, key, value, ())
+            known = self._find(topic, key, value, len(partitions))
+        tp, _, batch, key_bytes = known
+        if batch is not None:
+            promise = batch.append(timestamp_ms, value, len(key), key_bytes)
+            if promise is not None:
+                return promise
+        future, is_full, is_new, _ = self._append(tp, timestamp_ms, key, value, ())
         if is_full or is_new:
             producer._sender.wakeup()
         return future
+
+    def _find(
+        self, topic: str, key: bytes, value: bytes, count: int
+    ) -> tuple[TopicPartition, int, Any, bytes]:
+        """Where a key goes, and what appends there."""
+        if len(self._known) > KEYS:
+            self._known.clear()
+        tp = TopicPartition(topic, self._producer._partition(topic, None, key, value, key, value))
+        batch = self._lean.batch_of(tp) if self._lean is not None else None
+        found = self._known[topic, key] = tp, count, batch, varint(len(key)) + key
+        return found

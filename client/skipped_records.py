@@ -5,6 +5,7 @@ there is. Whoever prints a line for each hides everything else.
 """
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from kafka import TopicPartition
@@ -27,11 +28,14 @@ class SkippedRecords:
     Attributes:
         count: how many records were skipped.
         is_quiet: nothing is said. For reading what somebody else reports.
+        known_to: tells up to which offset an earlier run has reported; asked once a partition, when
+            there is something to report.
     """
 
     def __init__(self) -> None:
         self.count = 0
         self.is_quiet = False
+        self.known_to: Callable[[TopicPartition], int] = lambda _: 0
         self._told = 0  # of these
         self._next: dict[TopicPartition, int] = {}  # records before these offsets are known
 
@@ -42,7 +46,9 @@ class SkippedRecords:
     def note(self, record: Any) -> None:
         """Count a record whose value is ``Malformed``, and say so if it is time."""
         partition = TopicPartition(record.topic, record.partition)
-        if record.offset < self._next.get(partition, 0):
+        if partition not in self._next:
+            self._next[partition] = self.known_to(partition)
+        if record.offset < self._next[partition]:
             return
         self._next[partition] = record.offset + 1
         self.count += 1

@@ -48,7 +48,7 @@ def _stop(text: str) -> None:
 if sys.version_info < (3, 11):  # noqa: UP036 - those who need this have an older one
     _stop(
         f'Python 3.11 or newer is needed, and this is {sys.version.split()[0]} ({sys.executable}). '
-        'Make the virtual environment with a newer one: python3.12 -m venv .venv'
+        'Make the virtual environment with a newer one: python3.12 -m venv --clear .venv'
     )
 
 

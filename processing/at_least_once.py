@@ -26,7 +26,7 @@ from processing.partition_news import PartitionNews
 from processing.replay import BECAUSE, origin
 from processing.runnable import Runnable
 from producer import flush, send_msg
-from schemas import HumanMessage
+from schemas import HumanMessage, show
 
 __all__ = ['Service']
 
@@ -150,6 +150,8 @@ class Service(Runnable):
             self.partitions = set()
             self._news = PartitionNews(self.group_id, self.topic)
             self._news.listen(self._consumer)
+            if self.group_id is not None:
+                self._consumer.skipped.known_to = self._read_before
         return self._consumer
 
     def close(self) -> None:
@@ -174,7 +176,7 @@ class Service(Runnable):
 
     def _announce(self, is_endless: bool) -> None:
         if is_endless:
-            print(f'{type(self).__name__} reads {self.topic!r} until Ctrl-C.', flush=True)
+            show(f'{type(self).__name__} reads {self.topic!r} until Ctrl-C.')
 
     def _step(self, most: int) -> int:
         """Poll, take over what is new, work, settle. Returns how many records were worked on."""
@@ -212,7 +214,6 @@ class Service(Runnable):
             self._commit_first_positions(new - batch.keys())
             starts = {partition: self._first_offset(partition, batch) for partition in new}
             for partition, offset in self.start_at(new).items():
-                consumer.skipped.pass_over(partition, starts[partition])
                 batch.pop(partition, None)
                 self._next[partition] = starts[partition] = offset
                 consumer.seek(partition, offset)
@@ -331,7 +332,7 @@ class Service(Runnable):
 
     def _try_commit(self, consumer: ChatConsumer) -> None:
         commits = {
-            partition: OffsetAndMetadata(offset, '', -1)
+            partition: OffsetAndMetadata(offset, self._read_to(partition, offset), -1)
             for partition, offset in self._uncommitted.items()
         }
         try:
@@ -343,6 +344,24 @@ class Service(Runnable):
         else:
             self._uncommitted.clear()
             self._patience.succeed()
+
+    def _read_to(self, partition: TopicPartition, offset: int) -> str:
+        """What a commit remembers, if it lies before what was read, as `resume_at` may decide."""
+        position = self._next.get(partition, 0)
+        return str(position) if position > offset else ''
+
+    def _read_before(self, partition: TopicPartition) -> int:
+        """Up to where the group has read before: what could not be read there has been told."""
+        try:
+            committed = self.open().committed(
+                partition, metadata=True, timeout_ms=ANSWER_TIMEOUT_MS
+            )
+        except kafka.errors.KafkaError:
+            return 0
+        if committed is None:
+            return 0
+        text = committed.metadata or ''
+        return int(text) if text.isdecimal() else int(committed.offset)
 
     def _named_in_errors(self) -> dict[str, Any]:
         options = {} if self._consumer is None else self._consumer.config

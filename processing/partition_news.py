@@ -10,6 +10,8 @@ from typing import Any
 from kafka import TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 
+import schemas
+
 __all__ = ['PartitionNews', 'sentence']
 
 
@@ -27,7 +29,7 @@ class PartitionNews(ConsumerRebalanceListener):  # type: ignore[misc]
     ) -> None:
         self._group_id = group_id
         self._topic = topic
-        self._show = show or _print
+        self._show = show or schemas.show
         self._is_rebalanced = False
         self._told: set[int] | None = None
 
@@ -67,7 +69,3 @@ def sentence(group_id: str, topic: str, numbers: list[int]) -> str:
     else:
         which = f'partitions {", ".join(map(str, numbers[:-1]))} and {numbers[-1]}'
     return f'{group_id}: this instance now reads {which} of {topic}'
-
-
-def _print(text: str) -> None:
-    print(text, flush=True)

@@ -18,6 +18,8 @@ from tests.support.reading import Get, readers, rest, send, take
 from tests.support.rig import free_port
 from tests.support.testkafka import Kafka
 
+pytestmark = pytest.mark.client
+
 MakeTopic = Callable[..., str]
 
 

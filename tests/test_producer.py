@@ -21,6 +21,8 @@ from schemas import HumanMessage, decode
 from tests.support.logread import records, values
 from tests.support.testkafka import Kafka
 
+pytestmark = pytest.mark.client
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,14 +12,16 @@ from kafka.errors import KafkaTimeoutError
 import producer
 from broker import Broker
 from client.backlog import Backlog
+from client.call_backs import note_thread
 from errors import UnreachableError
+
+pytestmark = pytest.mark.client
 
 
 @pytest.mark.broker
 @pytest.mark.slow
-@pytest.mark.parametrize('switch', ['', '1'])
 def test_a_bulk_loop_against_a_frozen_broker_ends_with_an_error_and_bounded_memory(
-    switch: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Messages are taken up to a bound; then send_msg waits max_block_ms, and tells who is away.
 
@@ -26,7 +29,6 @@ def test_a_bulk_loop_against_a_frozen_broker_ends_with_an_error_and_bounded_memo
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('WORKSHOP_ENV_FILE', '')
-    monkeypatch.setenv('WORKSHOP_PLAIN_CLIENT', switch)
     monkeypatch.setenv('KAFKA_MAX_BLOCK_MS', '500')
     producer.close()
     with Broker() as kafka:
@@ -96,6 +98,7 @@ def test_room_that_is_made_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_call_back_never_waits_for_its_own_thread(name: str) -> None:
     """Who sends in a call-back is let through, under any client_id: only this thread makes room."""
     found = made([1000], limit=1)
+    note_thread(SimpleNamespace(config={'client_id': 'me'}))
     thread = threading.Thread(target=found.take, args=(1000, 1_000_000), name=name)
     thread.start()
     thread.join(10)  # it would wait for max_block_ms otherwise

@@ -21,6 +21,8 @@ from schemas import HumanMessage
 from tests.support.reading import Get, readers, rest, send, take
 from tests.support.testkafka import Kafka
 
+pytestmark = pytest.mark.client
+
 ROOT = Path(__file__).parents[2]
 MakeTopic = Callable[..., str]
 

@@ -17,7 +17,7 @@ import pytest
 from kafka import OffsetAndMetadata, TopicPartition
 
 import producer
-from client.consumer_loop import ChatConsumer
+from client.consumer_loop import ChatConsumer, LargeSteps
 from consumer import get_consumer
 from producer import send_msg
 from schemas import decode
@@ -355,7 +355,12 @@ def test_a_program_gives_what_it_gives_on_kafka_pythons_consumer(
 
 
 def test_a_poll_in_a_loop_gives_each_record_once(kafka: Kafka) -> None:
-    """kafka-python calls this incompatible, and gives twice what the loop had fetched ahead."""
+    """kafka-python calls this incompatible, and gives twice what the loop had fetched ahead.
+
+    So does ours without the acceleration.
+    """
+    if LargeSteps.is_switched_off():
+        pytest.skip('as kafka-python: what the loop had fetched ahead is given twice')
     tps = fill_a_topic()
     found = []
     with ours(tps[0].topic, None) as c:

@@ -21,6 +21,8 @@ from errors import DeliveryError
 from simulators import MsgSimulator
 from tests.support.logread import records
 
+pytestmark = pytest.mark.client
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -1,5 +1,7 @@
 """The reader of fetched records gives what kafka-python's own reader gives."""
 
+import contextlib
+import gc
 import random
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +12,7 @@ from kafka.consumer.fetcher import Fetcher
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 from kafka.serializer import Deserializer
 
+from client.decoders import Keys, Values
 from client.record_reader import RecordReader
 from errors import UnreadableError
 
@@ -124,3 +127,57 @@ def test_a_batch_that_breaks_off_is_noticed() -> None:
     records = RecordReader(0, PLACE, MemoryRecords(bytes(data)), Same(), Same(), check_crcs=False)
     with pytest.raises(UnreadableError, match='CORRUPT_MESSAGE'):
         records.take(1)
+
+
+def test_our_own_keys_and_values_are_read_alike() -> None:
+    """Keys that are text or not, again and again; values that are JSON or not; tombstones."""
+    chance = random.Random(5)
+    keys = [None, b'', b'red', 'grün'.encode(), b'\xff', b'long ' * 50]
+    values = [None, b'{"sender": "red"}', b'[1, 2.5]', b'no json', b'\xff', b'null', b'""']
+    messages: list[tuple[Any, ...]] = [
+        (1_700_000_000_000 + number * 50, chance.choice(keys), chance.choice(values), [])
+        for number in range(500)
+    ]
+    found: list[tuple[list[str], int]] = []
+    for reader in (RecordReader, Fetcher.PartitionRecords):
+        decoded = Values(None)
+        records = reader(0, PLACE, MemoryRecords(_batch(messages)), Keys(), decoded)
+        read = [record for _ in range(6) if records for record in records.take(100)]
+        found.append(([*map(repr, read)], decoded.malformed))
+    assert found[0] == found[1]
+    assert found[0][1] > 50
+
+
+def test_the_keys_that_are_remembered_are_bounded() -> None:
+    """Few keys are remembered, and none that is long."""
+    keys = Keys()
+    for number in range(25_000):
+        assert keys.deserialize('t', [], b'%d' % number) == str(number)
+    keys.deserialize('t', [], b'x' * 1000)
+    assert 0 < len(keys.known) <= 10_000
+    assert max(map(len, keys.known)) < 100
+
+
+@pytest.mark.parametrize('was_on', [True, False])
+@pytest.mark.parametrize('spoil', [0, 4])
+def test_the_collector_is_as_it_was(was_on: bool, spoil: int) -> None:
+    """It rests while a batch is unpacked, and goes on only if it was on, after an error too."""
+    seen: list[bool] = []
+
+    class Watch(Same):
+        def deserialize(self, topic: str, headers: Any, data: bytes | None) -> Any:
+            seen.append(gc.isenabled())
+            return data
+
+    data = bytearray(_batch(_several(20)))
+    data[-9] ^= spoil
+    records = RecordReader(0, PLACE, MemoryRecords(bytes(data)), None, Watch())
+    if not was_on:
+        gc.disable()
+    try:
+        with contextlib.suppress(UnreadableError):
+            records.take(10)
+        assert gc.isenabled() == was_on
+    finally:
+        gc.enable()
+    assert seen == ([] if spoil else [False] * 20)

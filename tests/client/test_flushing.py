@@ -16,6 +16,9 @@ import producer
 from client.flushing import FlushInTime
 from producer import send_msg
 from tests.support.logread import records, values
+from tests.support.plain import skip_without
+
+pytestmark = pytest.mark.client
 
 ROOT = Path(__file__).parents[2]
 BULK = """
@@ -26,17 +29,14 @@ for number in range(6000):
 """
 
 
-@pytest.mark.parametrize('switch', ['', '1'])
 @pytest.mark.parametrize(('limit', 'codec'), [('100000', ''), ('3000', 'gzip')])
 def test_what_is_split_at_the_end_of_a_program_is_all_there(
-    switch: str,
     limit: str,
     codec: str,
     make_topic: Callable[..., str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Bulk to a topic that takes small batches: all of it arrives, in order, without a word."""
-    monkeypatch.setenv('WORKSHOP_PLAIN_CLIENT', switch)
     if codec:
         monkeypatch.setenv('KAFKA_COMPRESSION_TYPE', codec)
     topic = make_topic(**{'max.message.bytes': limit})
@@ -54,12 +54,8 @@ def test_what_is_split_at_the_end_of_a_program_is_all_there(
     assert found == list(range(6000))
 
 
-@pytest.mark.parametrize('switch', ['', '1'])
-def test_flush_waits_for_what_is_split(
-    switch: str, make_topic: Callable[..., str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_flush_waits_for_what_is_split(make_topic: Callable[..., str]) -> None:
     """Flush returns when the parts are acknowledged, and each promise tells its own offset."""
-    monkeypatch.setenv('WORKSHOP_PLAIN_CLIENT', switch)
     topic = make_topic(**{'max.message.bytes': '10000'})
     promises = [send_msg(topic, {'sender': 'red', 'number': n}) for n in range(3000)]
     producer.flush(30)
@@ -70,6 +66,7 @@ def test_flush_waits_for_what_is_split(
 
 def test_the_time_limit_of_a_flush_is_one_for_all_batches() -> None:
     """Ten batches that are acknowledged slowly: a flush gives up in time."""
+    skip_without(FlushInTime)
     futures = [FutureProduceResult(None) for _ in range(10)]
     batches = [SimpleNamespace(created=0.0, produce_future=future) for future in futures]
     accumulator = SimpleNamespace(

@@ -13,6 +13,8 @@ from producer import flush, send_msg
 from settings import client_options
 from tests.support.testkafka import Kafka
 
+pytestmark = pytest.mark.client
+
 WITHIN = 10.0  # seconds: metadata is at most 5 s old, and a rebalance takes a moment
 
 

@@ -3,9 +3,13 @@
 import time
 from typing import Any
 
+import pytest
+
 import producer
 from consumer import get_consumer
 from services import Service
+
+pytestmark = pytest.mark.client
 
 
 def test_a_slow_loop_gets_small_steps_and_a_quick_one_large_ones(kafka: Any, topic: str) -> None:

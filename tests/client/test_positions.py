@@ -13,7 +13,7 @@ from settings import client_options
 from tests.support.reading import Get, readers, send
 from tests.support.testkafka import Kafka
 
-MODES = pytest.mark.parametrize('mode', ['', '1'])
+pytestmark = pytest.mark.client
 
 
 @pytest.fixture
@@ -36,18 +36,14 @@ def transactional(name: str) -> KafkaProducer:
     return made
 
 
-@MODES
 @pytest.mark.parametrize('offset', ['latest', 'earliest', -1000])
 def test_a_group_goes_on_at_the_oldest_record_and_says_what_it_missed(
     topic: str,
     get: Get,
     offset: str | int,
-    mode: str,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Retention took the group's position: whatever `offset` says, the rest is read."""
-    monkeypatch.setenv('WORKSHOP_PLAIN_CLIENT', mode)
     send(topic, *range(5))
     first = get(topic, offset='earliest', group_id=f'{topic}-group', timeout=3.0)
     assert [next(first).value for _ in range(5)] == list(range(5))
@@ -63,16 +59,12 @@ def test_a_group_goes_on_at_the_oldest_record_and_says_what_it_missed(
     assert said[0].endswith('going on at 12')
 
 
-@MODES
 def test_a_running_reader_is_told_too(
     topic: str,
     get: Get,
-    mode: str,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A reader that is overtaken in mid-log does not go back to where it began."""
-    monkeypatch.setenv('WORKSHOP_PLAIN_CLIENT', mode)
     send(topic, *range(10))
     c = get(topic, offset=2, timeout=1.5)
     assert [msg.value for msg in c] == list(range(2, 10))
@@ -82,16 +74,12 @@ def test_a_running_reader_is_told_too(
     assert 'offsets 10 to 24' in caplog.text
 
 
-@MODES
 def test_a_topic_that_was_made_again_is_read_from_its_beginning(
     topic: str,
     get: Get,
-    mode: str,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A position beyond the end is no position of this topic: it is said, and reading goes on."""
-    monkeypatch.setenv('WORKSHOP_PLAIN_CLIENT', mode)
     send(topic, *range(3))
     c = get(topic, offset='earliest', timeout=2.0)
     assert [msg.value for msg in c] == [0, 1, 2]
@@ -100,12 +88,8 @@ def test_a_topic_that_was_made_again_is_read_from_its_beginning(
     assert f'offset 1000 of {topic}, partition 0 does not exist' in caplog.text
 
 
-@MODES
-def test_a_slow_body_does_not_end_a_loop(
-    topic: str, get: Get, mode: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_slow_body_does_not_end_a_loop(topic: str, get: Get) -> None:
     """The timeout counts silence of the log, never the time that the body takes."""
-    monkeypatch.setenv('WORKSHOP_PLAIN_CLIENT', mode)
     send(topic, *range(2000))
     found = 0
     for _ in get(topic, offset='earliest', timeout=0.3):
@@ -114,13 +98,9 @@ def test_a_slow_body_does_not_end_a_loop(
     assert found == 2000
 
 
-@MODES
 @pytest.mark.parametrize('count', [1, 4, 10, 11, 500])
-def test_a_number_before_the_end_counts_records(
-    topic: str, get: Get, count: int, mode: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_number_before_the_end_counts_records(topic: str, get: Get, count: int) -> None:
     """Markers of transactions, and what was given up, take offsets and are no records."""
-    monkeypatch.setenv('WORKSHOP_PLAIN_CLIENT', mode)
     with closing(transactional(f'{topic}-writer')) as writer:
         for number in range(10):
             writer.begin_transaction()
@@ -133,12 +113,8 @@ def test_a_number_before_the_end_counts_records(
     assert found == list(range(10))[-count:]
 
 
-@MODES
-def test_latest_begins_behind_an_open_transaction(
-    topic: str, get: Get, mode: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_latest_begins_behind_an_open_transaction(topic: str, get: Get) -> None:
     """What was sent before the call is not given, although it is only visible afterwards."""
-    monkeypatch.setenv('WORKSHOP_PLAIN_CLIENT', mode)
     with closing(transactional(f'{topic}-hanging')) as hanging:
         hanging.begin_transaction()
         hanging.send(topic, b'"never"').get(10)
@@ -154,15 +130,11 @@ def test_latest_begins_behind_an_open_transaction(
     ]
 
 
-@MODES
 def test_partitions_that_are_added_are_read_from_their_beginning(
     topic: str,
     get: Get,
-    mode: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Within 10 s, by a reader that began at the end, alone or in a group."""
-    monkeypatch.setenv('WORKSHOP_PLAIN_CLIENT', mode)
     alone = get(topic, timeout=15.0)
     member = get(topic, group_id=f'{topic}-group', timeout=15.0)
     send(topic, 'old')

@@ -5,6 +5,7 @@ import importlib
 import logging
 import pkgutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +34,9 @@ class Client:
 
     def __init__(self) -> None:
         self._buffer: Any = Buffer()
+
+
+UPSTREAM = Path(__file__).parents[2] / 'docs' / 'upstream.md'
 
 
 def every(kind: type[PrivateNames]) -> Iterator[type[PrivateNames]]:
@@ -124,6 +128,8 @@ def test_each_one_says_what_it_is_for(kind: type[PrivateNames]) -> None:
         assert each.needs, f'{each.name} needs no private name, so it is none'
         if issubclass(each, Workaround):
             assert each.promise, f'{each.name} does not say which promise falls without it'
+            reported = f'## `{each.name}`' in UPSTREAM.read_text()
+            assert reported or not each.name, f'{UPSTREAM.name} does not say what to report'
 
 
 def test_on_the_pinned_kafka_python_all_of_them_are_on(

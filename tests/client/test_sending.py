@@ -12,6 +12,7 @@ import producer
 from client.backlog import PendingCount
 from client.idempotence import LongOutages
 from client.lingering import Lingering
+from client.refused_records import RefusedSequences
 from client.short_send import ShortSend
 from errors import DeliveryError, MessageError
 from producer import send_msg
@@ -73,33 +74,29 @@ def test_where_private_names_have_moved_the_plain_client_sends(
     assert len(values(topic)) == 1
 
 
-@pytest.mark.parametrize('switch', ['', '1'])
+@pytest.mark.client
 def test_max_request_size_holds_for_every_message(
-    switch: str, topic: str, monkeypatch: pytest.MonkeyPatch
+    topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A message that is larger than the setting is refused, however small the setting is."""
-    monkeypatch.setenv('WORKSHOP_PLAIN_CLIENT', switch)
     monkeypatch.setenv('KAFKA_MAX_REQUEST_SIZE', '2000')
     send_msg(topic, {'sender': 'red', 'contents': 'x' * 1700}, block=True)
     with pytest.raises(MessageError, match=r'max_request_size=2000 \(MESSAGE_TOO_LARGE\)'):
         send_msg(topic, {'sender': 'red', 'contents': 'x' * 3000})
 
 
-@pytest.mark.parametrize('switch', ['', '1'])
-def test_one_refused_message_does_not_stop_the_others(
-    switch: str, make_topic: Callable[..., str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.client
+def test_one_refused_message_does_not_stop_the_others(make_topic: Callable[..., str]) -> None:
     """After a refused message the next one goes: by the same producer, or (plain) by another."""
-    monkeypatch.setenv('WORKSHOP_PLAIN_CLIENT', switch)
     topic = make_topic(**{'max.message.bytes': '500'})
     send_msg(topic, 'before', block=True)
     first = producer.get_producer()
     with pytest.raises(DeliveryError, match=r'larger than topic .* takes \(MESSAGE_TOO_LARGE\)'):
         send_msg(topic, 'x' * 2000, block=True)
     send_msg(topic, 'after', block=True)
-    assert (producer.get_producer() is not first) == (switch == '1')
+    assert (producer.get_producer() is not first) == RefusedSequences.is_switched_off()
     assert values(topic) == ['before', 'after']
-    if switch == '':
+    if not RefusedSequences.is_switched_off():
         return
     deadline = time.monotonic() + 10
     while not first._closed:
@@ -107,12 +104,11 @@ def test_one_refused_message_does_not_stop_the_others(
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize('switch', ['', '1'])
+@pytest.mark.client
 def test_closing_leaves_no_promise_open(
-    switch: str, topic: str, monkeypatch: pytest.MonkeyPatch, capfd: Any
+    topic: str, monkeypatch: pytest.MonkeyPatch, capfd: Any
 ) -> None:
     """What is not delivered when the producer is closed fails, and is counted on stderr."""
-    monkeypatch.setenv('WORKSHOP_PLAIN_CLIENT', switch)
     monkeypatch.setenv('KAFKA_LINGER_MS', '20000')  # so that nothing leaves without a flush
     send_msg(topic, 'before')
     client = producer.get_producer()

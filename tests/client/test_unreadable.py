@@ -21,6 +21,8 @@ from settings import client_options
 from tests.support.reading import Get, readers
 from tests.support.testkafka import Kafka
 
+pytestmark = pytest.mark.client
+
 ROOT = Path(__file__).parents[2]
 CODECS = ('gzip', 'snappy', 'lz4', 'zstd')
 WORDS = {'sender': 'red', 'contents': 'crap ' * 300}  # long enough to become shorter
@@ -41,13 +43,9 @@ def send_compressed(topic: str, codec: str) -> int:
         return int(other.send(topic, value).get(10).offset)
 
 
-@pytest.mark.parametrize('mode', ['', '1'])
 @pytest.mark.parametrize('codec', CODECS)
-def test_every_codec_is_read(
-    topic: str, get: Get, codec: str, mode: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_codec_is_read(topic: str, get: Get, codec: str) -> None:
     """What another client, the topic or the broker has compressed is read."""
-    monkeypatch.setenv('WORKSHOP_PLAIN_CLIENT', mode)
     send_msg(topic, 'before', block=True)
     send_compressed(topic, codec)
     send_msg(topic, 'after', block=True)
@@ -69,15 +67,13 @@ def damage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kafka.record.default_records, 'zstd_decode', decode)
 
 
-@pytest.mark.parametrize('mode', ['', '1'])
 @pytest.mark.parametrize(
     ('spoil', 'said'), [(lose_codec, 'zstd'), (damage, 'Zstd decompress error')]
 )
 def test_every_loop_raises_the_same_error_at_once(
-    topic: str, get: Get, mode: str, spoil: Any, said: str, monkeypatch: pytest.MonkeyPatch
+    topic: str, get: Get, spoil: Any, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What stands before is given; then each loop raises with topic, partition, offset and cure."""
-    monkeypatch.setenv('WORKSHOP_PLAIN_CLIENT', mode)
     send_msg(topic, 'before', block=True)
     bad = send_compressed(topic, 'zstd')
     send_msg(topic, 'after', block=True)

@@ -1,10 +1,29 @@
-"""Tests of a workaround's promise are left out where it is switched off; ``-rs`` lists them."""
+"""The client tests run twice: with all accelerations and workarounds, and on the plain client.
+
+Tests of a workaround's promise are left out where it is switched off; ``-rs`` lists them. With
+``WORKSHOP_PLAIN_CLIENT=1`` everything runs once, on the plain client.
+"""
+
+import os
 
 import pytest
 
 from client.private_names import Workaround
 
-__all__ = ['skip_without']
+__all__ = ['MODES', 'runs_twice', 'skip_without']
+
+MODES = ['accelerated', 'plain']
+
+
+def runs_twice(metafunc: pytest.Metafunc) -> bool:
+    """Whether a test is marked `client`, speaks to a Kafka, and nobody chose a mode already."""
+    test = metafunc.definition
+    about_kafka = 'session_kafka' in metafunc.fixturenames or test.get_closest_marker('broker')
+    return bool(
+        test.get_closest_marker('client')
+        and about_kafka
+        and not os.environ.get('WORKSHOP_PLAIN_CLIENT')
+    )
 
 
 def skip_without(workaround: type[Workaround]) -> None:
