@@ -8,6 +8,8 @@ The one idea to take away: services do not call each other. They read what happe
 they think of it.
 """
 
+import connection.this_python  # noqa: F401 - says what this Python lacks
+
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -16,11 +18,13 @@ from client.consumer_loop import ChatConsumer
 from client.send_errors import check_topic
 from errors import MessageError
 from processing.exactly_once import ExactlyOnceLoop
+from processing.rehearsal import Rehearsal
 from processing.replay import origin
 from processing.runnable import Runnable
 from processing.throttle import Throttle
 from processing.view import ViewLoop
 from processing.word_filter import WordFilter
+from producer import flush
 from schemas import Alert, HumanMessage, encode, printable, show
 
 __all__ = ['AlertService', 'OffensiveContentAlertService', 'ThrottlingAlertService']
@@ -71,8 +75,12 @@ class AlertService(Runnable):
         alert_type: what kind of alert it writes. For a child to set.
         duration: the seconds of messages that ``state`` depends on. For a child to set.
         state: in ``process_message``, what is remembered of the message's partition.
-        now: in ``process_message``, the time of the message in seconds. It never goes back within a
-            partition, whatever the senders' clocks say.
+        now: in ``process_message``, what time it is on the message's partition, in seconds: what at
+            least two senders agree on. It never goes back, whatever the senders' clocks say. While
+            only one has ever spoken there, it is that one's time.
+        sent: in ``process_message``, the message's own time: it is not before ``now``, and never
+            goes back for a sender. Only a sender's own clock can put it ahead. Take it for what you
+            remember of each sender, and ``now`` for what you remember of all.
 
     All other attributes begin with an underscore: the names without one are yours.
 
@@ -108,10 +116,11 @@ class AlertService(Runnable):
         self.offset = offset
         self.dead_letter_topic = dead_letter_topic
         self.state: Any = None
-        self.now = 0.0
+        self.now = self.sent = 0.0
         self._clock = clock
         self._loop: ViewLoop | ExactlyOnceLoop | None = None
         self._print = True
+        self._rehearsal: Rehearsal | None = None
 
     # For a child to override
 
@@ -127,7 +136,7 @@ class AlertService(Runnable):
 
         Args:
             message: the record: ``message.value['sender']``, ``message.value['contents']``. Its
-                time is ``self.now``.
+                time is ``self.sent``.
         """
         raise NotImplementedError(
             f'{type(self).__name__} needs a process_message(self, message) that calls '
@@ -149,7 +158,8 @@ class AlertService(Runnable):
         Raises:
             MessageError: the service does not run.
         """
-        if self._loop is None:
+        loop = self._rehearsal or self._loop
+        if loop is None:
             raise MessageError(
                 'emit_alert() works while monitor() runs. '
                 'Call it from process_message(self, message).'
@@ -162,15 +172,22 @@ class AlertService(Runnable):
         if len(encode(alert)) > MAX_ALERT_BYTES:
             alert = _shortened(alert)
         headers = [(TRIGGERED_BY, origin(message).encode())]
-        self._loop.emit(alert, alert['triggered_by']['sender'], headers)
+        loop.emit(alert, alert['triggered_by']['sender'], headers)
 
-    # Running: see Runnable for run(), stop() and `with service:`
+    # Running: see Runnable for stop() and `with service:`
+
+    def run(self, count: int | None = None, timeout: float | None = None) -> int:
+        """See Runnable. A run with an end returns when the alerts are in the log."""
+        done = super().run(count, timeout)
+        if count is not None or timeout is not None:
+            flush()
+        return done
 
     def monitor(self, print_msgs: bool = True) -> None:
         """Watch until Ctrl-C or ``stop()``: ``run()`` without an end, as the walkthrough calls it.
 
         Args:
-            print_msgs: print that it watches, and each alert.
+            print_msgs: print that it watches, each alert, and with a group which partitions it has.
 
         Raises:
             UnreachableError: no Kafka there.
@@ -198,6 +215,7 @@ class AlertService(Runnable):
                 clock=self._clock,
                 on_alert=self._show_alert,
                 on_commit=self._patience.succeed,
+                show=self._show,
             )
         return self._loop.consumer
 
@@ -207,6 +225,19 @@ class AlertService(Runnable):
         loop, self._loop = self._loop, None
         if loop is not None:
             loop.close()
+
+    def _rehearse(self, sent: list[tuple[str, Any]]) -> None:
+        """From now on `process_message` works without Kafka; see `testing.overhear`."""
+        rehearsal = self._rehearsal = Rehearsal(self, self._clock, sent)
+
+        def look_at(message: Any) -> None:
+            del vars(self)['process_message']  # so that the rehearsal calls the class's own
+            try:
+                rehearsal.look_at(message)
+            finally:
+                vars(self)['process_message'] = look_at
+
+        vars(self)['process_message'] = look_at
 
     def _is_open(self) -> bool:
         return self._loop is not None
@@ -229,14 +260,16 @@ class AlertService(Runnable):
         return self._loop is not None and self._loop.consumer.is_more_to_come()
 
     def _announce(self, is_endless: bool) -> None:
-        if is_endless and self._print:
-            show(f'{type(self).__name__} watches {self.monitor_topic!r} until Ctrl-C.')
+        if is_endless:
+            self._show(f'{type(self).__name__} watches {self.monitor_topic!r} until Ctrl-C.')
 
     def _show_alert(self, alert: Alert) -> None:
         """Print an alert that has been written."""
+        self._show(f'ALERT {alert["alert_type"]}: {printable(alert["alert_message"])}')
+
+    def _show(self, text: str) -> None:
         if self._print:
-            text = printable(alert['alert_message'])
-            show(f'ALERT {alert["alert_type"]}: {text}')
+            show(text)
 
 
 def _shortened(alert: Alert) -> Alert:
@@ -253,8 +286,14 @@ def _shortened(alert: Alert) -> Alert:
 class ThrottlingAlertService(AlertService):
     """Alerts on every message by which a sender has more than ``limit`` in ``duration`` seconds.
 
-    Each partition is counted for itself; a sender's messages are on one, if they are keyed by
-    sender.
+    Each partition is counted for itself. A sender's messages are all on one if they are keyed by
+    sender, as `send_msg` does; a sender who uses several keys is allowed ``limit`` on each
+    partition. If that matters, let `services.Rekey` copy the topic, keyed by sender, and watch the
+    copy.
+
+    A sender's timestamps count for that sender only: a message is never earlier than what at least
+    two senders agree on, nor than its sender's last one, and never later than now. Who is alone on
+    a partition is believed.
 
     Args:
         monitor_topic: as for `AlertService`, and so are ``alert_topic``, ``group_id``, ``offset``
@@ -262,7 +301,7 @@ class ThrottlingAlertService(AlertService):
         limit: messages that are allowed within the window.
         duration: the window in seconds of record time.
         repeat_interval: seconds of quiet about a sender after an alert; 0 alerts on every message
-            over the limit.
+            over the limit. It outlives a restart, see ``docs/scaling.md``.
 
     Attributes:
         limit: as given, and so are ``duration`` and ``repeat_interval``.
@@ -287,8 +326,9 @@ class ThrottlingAlertService(AlertService):
         super().__init__(monitor_topic, alert_topic, group_id, offset, **rest)
         if not (isinstance(limit, int) and limit >= 0 and duration > 0 and repeat_interval >= 0):
             raise MessageError(
-                f'{limit=}, {duration=}, {repeat_interval=}: limit must be an int, 0 or more; '
-                'duration must be more than 0 seconds, repeat_interval 0 or more.'
+                f'limit={limit!r}, duration={duration!r}, repeat_interval={repeat_interval!r}: '
+                'limit must be an int, 0 or more; duration must be more than 0 seconds, '
+                'repeat_interval 0 or more.'
             )
         self.limit = limit
         self.duration = duration
@@ -300,7 +340,7 @@ class ThrottlingAlertService(AlertService):
 
     def process_message(self, message: Any) -> None:
         """Count it."""
-        if self.state.over(message.value['sender'], self.now):
+        if self.state.over(message.value['sender'], self.sent):
             self.emit_alert(message)
 
     def get_alert_message(self, message: Any) -> str:

@@ -8,6 +8,8 @@ The one idea to take away: none of the parts calls another. Each writes to the l
 and may come and go.
 """
 
+import connection.this_python  # noqa: F401 - says what this Python lacks
+
 import argparse
 import os
 import signal

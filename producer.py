@@ -8,6 +8,8 @@ The one idea to take away: sending is asynchronous. The promise is kept when eve
 have the message has it (acks=all), and idempotence keeps a retry from writing it twice.
 """
 
+import connection.this_python  # noqa: F401 - says what this Python lacks
+
 import contextlib
 import logging
 import os

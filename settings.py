@@ -9,6 +9,8 @@ shows all that, and tries it.
 The one idea to take away: a program does not know where its Kafka is; the place it runs in does.
 """
 
+import connection.this_python  # noqa: F401 - says what this Python lacks
+
 import difflib
 import os
 import sys

@@ -15,6 +15,8 @@ The one idea to take away: when ``run`` returns, what it sent is in the log. So 
 waiting, and cannot flicker.
 """
 
+import connection.this_python  # noqa: F401 - says what this Python lacks
+
 import itertools
 import time
 from typing import Any
@@ -23,7 +25,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from client.read_to_end import read_to_end
 from consumer import get_consumer
-from errors import UnreachableError
+from errors import OpenTransactionError, UnreachableError
 from producer import send_msg
 
 __all__ = ['Conversation', 'overhear', 'record']
@@ -96,9 +98,9 @@ class Conversation:
 def _hear_all(consumer: Any, name: str, timeout: float) -> list[Any]:
     heard: list[Any] = []
     try:
-        for messages in read_to_end(consumer, timeout):
+        for messages in read_to_end(consumer, timeout, open_transaction=timeout):
             heard += [message.value for message in messages]
-    except UnreachableError as error:
+    except (UnreachableError, OpenTransactionError) as error:
         raise AssertionError(_too_few('all', heard, name, timeout)) from error
     return heard
 
@@ -160,8 +162,11 @@ def record(
 def overhear(service: Any) -> list[tuple[str, Any]]:
     """Let a service send into a list instead of to Kafka.
 
+    An alert service finds in ``self.state`` what its ``new_state()`` made, and in ``self.now`` the
+    record's time, as if ``monitor()`` ran.
+
     Args:
-        service: any ``Service`` or bot.
+        service: any ``Service``, bot or ``AlertService``.
 
     Returns:
         The list, which grows with what it sends: ``[(topic, value), ...]``.
@@ -170,9 +175,14 @@ def overhear(service: Any) -> list[tuple[str, Any]]:
     >>> bot = AnswerBot('human-messages', answers={'!ping': 'pong'})
     >>> sent = overhear(bot)
     >>> bot.on_message(record('red', '!ping'))
+    bot said: pong
     >>> sent
     [('human-messages', {'sender': 'bot', 'contents': 'pong'})]
     """
     sent: list[tuple[str, Any]] = []
+    rehearse = getattr(service, '_rehearse', None)
+    if rehearse is not None:
+        rehearse(sent)
+        return sent
     service.send = lambda topic, value, because=None, **options: sent.append((topic, value))
     return sent

@@ -8,13 +8,15 @@ The one idea to take away: a broker is a process with a port and a folder. The f
 log; whoever has the folder has everything.
 """
 
+import connection.this_python  # noqa: F401 - says what this Python lacks
+
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from broker import aot_cache, jvm, log_messages, ports, storage
+from broker import aot_cache, jvm, leaders, log_messages, ports, storage
 from broker.installation import Installation, ensure_installed
 from broker.listeners import OPEN, SECURE, client_settings, listener_properties
 from broker.ports import PortTakenError
@@ -29,6 +31,7 @@ MOST_BROKERS = 9
 PORT_ATTEMPTS = 4
 KILL_TIMEOUT = 10.0  # seconds until a killed process is gone
 STOP_GRACE = 3.5  # seconds that a broker has to put its data in order, before it is killed
+ELECTION_TIMEOUT = 10.0  # seconds until partitions have leaders, after a cluster was down
 READY_POLL_INTERVAL = 0.02  # seconds between two looks at the log of a broker that is starting
 
 
@@ -70,6 +73,7 @@ class Broker:
                 '3 are enough to see one fail.'
             )
         self.nodes = range(1, brokers + 1)
+        self.quorum = brokers // 2 + 1  # so many must run, so that they can agree
         self.secure = secure
         self.listeners = SECURE if secure else OPEN
         self.credentials: Credentials | None = None
@@ -83,6 +87,7 @@ class Broker:
         self._supervisor: Supervisor | None = None
         self._locks = contextlib.ExitStack()
         self._ports: ports.PortTable = {}
+        self._frozen: set[int] = set()
 
     def _shape(self) -> str:
         """The folder of this kind of Kafka: clusters of another shape have other data."""
@@ -159,6 +164,7 @@ class Broker:
         ``restart(node)`` starts it again.
         """
         supervisor = self._require_running(node)
+        self._frozen.discard(node)
         supervisor.send_signal(node, 'SIGKILL')
         supervisor.wait_until_ended(node, KILL_TIMEOUT)
 
@@ -168,28 +174,57 @@ class Broker:
         ``resume(node)`` lets it go on.
         """
         self._require_running(node).send_signal(node, 'SIGSTOP')
+        self._frozen.add(node)
 
     def resume(self, node: int = 1) -> None:
         """Let a frozen broker go on (SIGCONT)."""
         self._require_running(node).send_signal(node, 'SIGCONT')
+        self._frozen.discard(node)
 
     def restart(self, node: int = 1) -> None:
         """Stop a broker in good order, if it runs, and start it again on the same port and data.
 
-        Returns when it serves clients.
+        Returns when it serves clients. Where too few others run (``lacks_quorum()``), it cannot do
+        that yet: then it is left running, and serves when enough of them are back.
 
         Raises:
             BrokerError: it did not start; the message says why.
         """
         supervisor = self._require_running(node)
+        self._frozen.discard(node)
         if self.running(node):
             with contextlib.suppress(BrokerError):  # no SIGCONT on Windows, nor a frozen broker
                 supervisor.send_signal(node, 'SIGCONT')
             supervisor.send_signal(node, 'SIGTERM')
             if not supervisor.wait_until_ended(node, STOP_GRACE):
                 self.kill(node)
+        lacked_quorum = self.lacks_quorum()
+        others = [each for each in self.nodes if each != node and self._works(each)]
         self._launch(supervisor, node)
-        self._wait_until_ready(supervisor, node, time.monotonic() + self.timeout)
+        if len(others) + 1 < self.quorum:
+            self._wait_until_waiting(supervisor, node)
+            return
+        deadline = time.monotonic() + self.timeout
+        for each in [node, *others]:  # those that waited for this one serve clients now, too
+            self._wait_until_ready(supervisor, each, deadline)
+        if lacked_quorum:
+            self._elect_leaders([node, *others])
+
+    def lacks_quorum(self) -> bool:
+        """Whether fewer brokers run than must agree; those that do wait for the others."""
+        return sum(self._works(node) for node in self.nodes) < self.quorum
+
+    def _elect_leaders(self, alive: Sequence[int]) -> None:
+        settings = self.env('sasl-plaintext' if self.secure else '')
+        leaders.elect_leaders(
+            {name.removeprefix('KAFKA_').lower(): value for name, value in settings.items()},
+            lambda node: storage.node_folder(self._folder, node),
+            alive,
+            ELECTION_TIMEOUT,
+        )
+
+    def _works(self, node: int) -> bool:
+        return self.running(node) and node not in self._frozen
 
     def running(self, node: int = 1) -> bool:
         """Whether the process of a broker is there, frozen or not."""
@@ -263,16 +298,28 @@ class Broker:
         supervisor.launch(node, command, self.log(node))
 
     def _wait_until_ready(self, supervisor: Supervisor, node: int, deadline: float) -> None:
-        log = self.log(node)
         while True:
             # Looked at before the log is read, so that the last words of a broker are not missed.
             ended = supervisor.ended(node)
-            text = log.read_text(encoding='utf-8', errors='replace') if log.exists() else ''
+            text = self._read_log(node)
             if log_messages.is_ready(text):
                 return
             if ended or time.monotonic() > deadline:
                 raise self._start_error(node, text, ended=ended)
             time.sleep(READY_POLL_INTERVAL)
+
+    def _wait_until_waiting(self, supervisor: Supervisor, node: int) -> None:
+        """Wait until a broker looks for the others in vain. It is left running."""
+        deadline = time.monotonic() + self.timeout
+        while not log_messages.is_waiting(self._read_log(node)):
+            ended = supervisor.ended(node)
+            if ended or time.monotonic() > deadline:
+                raise self._start_error(node, self._read_log(node), ended=ended)
+            time.sleep(READY_POLL_INTERVAL)
+
+    def _read_log(self, node: int) -> str:
+        log = self.log(node)
+        return log.read_text(encoding='utf-8', errors='replace') if log.exists() else ''
 
     def _start_error(self, node: int, log: str, *, ended: bool) -> BrokerError:
         """Why a broker does not serve clients, and what to do about it."""

@@ -5,10 +5,13 @@ most of what there is to learn about a cluster, one learns by breaking it.
 """
 
 import contextlib
+import os
 import queue
+import shlex
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from broker.monitor import ClusterMonitor, ObservedCluster
@@ -17,6 +20,7 @@ from errors import BrokerError
 __all__ = ['DEFAULT_PORT', 'HELP', 'Cluster', 'execute', 'export_lines', 'run', 'welcome']
 
 DEFAULT_PORT = 9092
+NUMBERS = 'none one two three four five six seven eight nine'.split()  # noqa: SIM905
 POLL_INTERVAL = 0.2  # seconds between two looks at the brokers, while nothing is typed
 HELP = """\
     kill 1       end broker 1 as a power cut would (kill -9); what was acknowledged is not lost
@@ -30,6 +34,8 @@ HELP = """\
 
 class Cluster(ObservedCluster, Protocol):
     """What the commands need of a broker."""
+
+    quorum: int
 
     def env(self, listener: str = '', user: str = 'teacher') -> dict[str, str]:
         """The settings for a client."""
@@ -45,6 +51,9 @@ class Cluster(ObservedCluster, Protocol):
 
     def restart(self, node: int) -> None:
         """End a node and start it again."""
+
+    def lacks_quorum(self) -> bool:
+        """Whether fewer nodes run than must."""
 
 
 def export_lines(settings: Mapping[str, str]) -> str:
@@ -72,10 +81,20 @@ def welcome(settings: Mapping[str, str], data: str, seconds: float) -> str:
         f'Kafka is ready on {servers} after {seconds:.1f} s. Its messages are kept in {data}.\n'
         'Type help for the commands that work here. Ctrl-C ends Kafka.\n'
         f'{next_step}'
+        f'{activation(Path(sys.prefix), Path.cwd()) if sys.prefix != sys.base_prefix else ""}'
         '    python\n'
         '    >>> from producer import send_msg\n'
         "    >>> promise = send_msg(topic='human-messages', key='red', value={'some': 'dict'})\n"
     )
+
+
+def activation(environment: Path, folder: Path) -> str:
+    """The line that activates a virtual environment in another terminal, opened in a folder."""
+    if environment.is_relative_to(folder):
+        environment = environment.relative_to(folder)
+    if os.name == 'nt':
+        return f'    {environment}\\Scripts\\Activate.ps1\n'
+    return f'    source {shlex.quote(str(environment))}/bin/activate\n'
 
 
 def execute(cluster: Cluster, line: str) -> str:
@@ -107,10 +126,20 @@ def execute(cluster: Cluster, line: str) -> str:
                 return f'Say which broker: {word} {cluster.nodes[-1]}'
             action, done = actions[word]
             action(node)
+            if word == 'restart' and cluster.lacks_quorum():
+                return _waits(node, cluster)
             return f'Broker {node} {done}.'
     except BrokerError as error:
         return str(error)
     return f'{line.strip()!r} is not a command. The commands are:\n{HELP}'
+
+
+def _waits(node: int, cluster: Cluster) -> str:
+    """What is said of a broker that runs, and cannot serve anybody before others do."""
+    running = sum(cluster.running(each) for each in cluster.nodes)
+    whom = 'another' if running + 1 == cluster.quorum else 'others'
+    needed, of = NUMBERS[cluster.quorum], NUMBERS[len(cluster.nodes)]
+    return f'Broker {node} waits for {whom}: {needed} of {of} are needed.'
 
 
 def _parse_node(cluster: Cluster, arguments: Sequence[str]) -> int | None:

@@ -11,7 +11,7 @@ import re
 
 from schemas import printable
 
-__all__ = ['LOG4J', 'exit_cause', 'is_ready', 'last_lines', 'translate']
+__all__ = ['LOG4J', 'exit_cause', 'is_ready', 'is_waiting', 'last_lines', 'translate']
 
 # The configuration of Kafka's log: its warnings, and the few other lines that are used below.
 LOG4J = """\
@@ -30,6 +30,7 @@ LOG4J = """\
 """
 
 READY = 'Kafka Server started'
+WAITING = re.compile(r'RaftManager id=\d+\] Connection to node .* could not be established')
 
 EXIT_CAUSES = {
     'port': r'(?i)Address already in use|failed to bind|Permission denied.*bind',
@@ -63,6 +64,9 @@ NORMAL = {
     'a coordinator has moved': (
         r'(epoch fence transition|Rollback of ongoing transaction) .* error (NOT_)?COORDINATOR'
     ),
+    'the line behind it says why, and is translated below': (
+        r'Unexpected error from /\S+ \(channelId=.*closing connection'
+    ),
     'the client is told why; too few replicas are translated below': (
         r'Error processing append operation'
     ),
@@ -93,8 +97,20 @@ SENTENCES = {
         r'Partition \3 accepts no messages now: in-sync replicas: \1, needed: \2 '
         r'(NOT_ENOUGH_REPLICAS).'
     ),
+    r'Failed authentication with .*invalid receive size': (
+        'A client sent something else than a login: perhaps it speaks TLS to a listener that does '
+        'not. On its side: KAFKA_SECURITY_PROTOCOL=SASL_PLAINTEXT.'
+    ),
     r'Failed authentication with /(\S+) .*\((.*)\)': (
         r'Authentication of a client at \1 failed: \2.'
+    ),
+    # The first four bytes of a client's first message are its length; these begin TLS instead.
+    r'Invalid receive \(size = 36929[56]\d{3} ': (
+        'A client speaks TLS to a listener that does not. '
+        'On its side: KAFKA_SECURITY_PROTOCOL=PLAINTEXT.'
+    ),
+    r'Invalid receive \(size = -?\d+ ': (
+        "A client came that does not speak Kafka's protocol, such as a browser."
     ),
     DENIED.format('Topic'): (
         r'User \1 is not authorized to \2 topic \3 (TOPIC_AUTHORIZATION_FAILED).'
@@ -116,6 +132,11 @@ LONGEST_LINE = 300
 def is_ready(text: str) -> bool:
     """Whether a log is of a broker that serves clients: it says ``'Kafka Server started'``."""
     return READY in text
+
+
+def is_waiting(text: str) -> bool:
+    """Whether a log is of a broker that looks for the others of its quorum."""
+    return WAITING.search(text) is not None
 
 
 def exit_cause(text: str) -> str:

@@ -37,6 +37,10 @@ REPLICAS = 3  # as far as there are so many brokers
 SESSION_TIMEOUT_MS = '2000'
 SESSION_TIMEOUT_MS_IN_A_CLUSTER = '4000'
 
+# How long a broker waits for enough others to agree with, before it ends: a day. Kafka's default
+# is 1 minute, and somebody has to type the next command meanwhile.
+WAIT_FOR_QUORUM_MS = '86400000'
+
 
 def server_properties(
     node: int, data: Path, nodes: int, extra: Mapping[str, str]
@@ -61,6 +65,7 @@ def server_properties(
     }
     if nodes > 1:
         properties['broker.session.timeout.ms'] = SESSION_TIMEOUT_MS_IN_A_CLUSTER
+        properties['initial.broker.registration.timeout.ms'] = WAIT_FOR_QUORUM_MS
     for topic in INTERNAL_TOPICS:
         properties[f'{topic}.replication.factor'] = str(replicas)
     for topic in WITH_MINIMUM:

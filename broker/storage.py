@@ -38,6 +38,10 @@ __all__ = [
 META = 'meta.properties'
 METADATA_LOG = '__cluster_metadata-0'
 SCRAM_MECHANISMS = ('SCRAM-SHA-256', 'SCRAM-SHA-512')
+# By default a broker that was killed leaves the in-sync replicas, lest it had lost what was not yet
+# on its disk (KIP-966, eligible leader replicas). On one machine a kill loses nothing: the system
+# still has it. And where all were killed, partitions would wait until the very last is back.
+KILLED_BROKERS_KEEP_THEIR_PLACE = ['--feature', 'eligible.leader.replicas.version=0']
 FORMAT_TIMEOUT = 120.0  # seconds
 
 # A lock on a file keeps other processes out, but not the other brokers of this one. (And closing
@@ -68,11 +72,11 @@ def format_template(installation: Installation) -> None:
     Raises:
         BrokerError: Kafka could not format it.
     """
-    _format(installation, installation.template, None)
+    _format(installation, installation.template, [])
 
 
-def _format(installation: Installation, target: Path, credentials: Credentials | None) -> None:
-    """Have Kafka's own tool format a data folder, with the users who may log in by SCRAM."""
+def _format(installation: Installation, target: Path, options: Sequence[str]) -> None:
+    """Have Kafka's own tool format a data folder; ``options`` are the tool's."""
     with tempfile.TemporaryDirectory(prefix='kafka-workshop-') as temporary:
         work = Path(temporary)
         formatted = node_folder(work, 1)
@@ -84,7 +88,8 @@ def _format(installation: Installation, target: Path, credentials: Credentials |
         }
         write_properties(work / 'server.properties', server_properties(1, formatted, 1, no_clients))
         # Any user of this machine can read a command line, so the passwords are in a file.
-        arguments = _format_arguments(credentials)
+        tool = ['kafka.tools.StorageTool', 'format', '-t', new_id(), '-c', 'server.properties']
+        arguments = [*tool, *options]
         write_private(work / 'arguments', ''.join(f'"{word}"\n' for word in arguments))
         run = subprocess.run(
             installation.command('@arguments'),
@@ -101,14 +106,13 @@ def _format(installation: Installation, target: Path, credentials: Credentials |
         shutil.copytree(formatted, target)
 
 
-def _format_arguments(credentials: Credentials | None) -> list[str]:
-    tool = 'kafka.tools.StorageTool'
-    arguments = [tool, 'format', '-t', new_id(), '-c', 'server.properties']
-    if credentials:
-        for user, password in credentials.passwords.items():
-            for mechanism in SCRAM_MECHANISMS:
-                arguments += ['--add-scram', f'{mechanism}=[name={user},password={password}]']
-    return arguments
+def _scram_options(credentials: Credentials) -> list[str]:
+    """The users who may log in by SCRAM."""
+    options = []
+    for user, password in credentials.passwords.items():
+        for mechanism in SCRAM_MECHANISMS:
+            options += ['--add-scram', f'{mechanism}=[name={user},password={password}]']
+    return options
 
 
 @contextlib.contextmanager
@@ -181,10 +185,13 @@ def _make(folder: Path, installation: Installation, nodes: Sequence[int], secure
     cluster_id = new_id()
     with tempfile.TemporaryDirectory(prefix=f'{folder.name}-draft-', dir=folder.parent) as draft:
         made = Path(draft) / folder.name
+        options = _scram_options(users.create(_credentials_folder(made))) if secure else []
+        if len(nodes) > 1:
+            options += KILLED_BROKERS_KEEP_THEIR_PLACE
         template = installation.template
-        if secure:
+        if options:
             template = Path(draft) / 'template'
-            _format(installation, template, users.create(_credentials_folder(made)))
+            _format(installation, template, options)
         for node in nodes:
             shutil.copytree(template, node_folder(made, node))
             meta = f'version=1\ncluster.id={cluster_id}\nnode.id={node}\ndirectory.id={new_id()}\n'

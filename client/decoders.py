@@ -6,20 +6,16 @@ represented by a ``Malformed``, which the loop reports and leaves out.
 The one idea to take away: on the reading side a bad record is data about a mistake, not an error.
 """
 
-import logging
 from typing import Any
 
 from kafka.serializer import Deserializer
 
-from schemas import Malformed, decode, decoder_for, printable
+from schemas import Malformed, decode, decoder_for
 
-__all__ = ['Keys', 'Values', 'is_malformed', 'report']
-
-log = logging.getLogger(__name__)
+__all__ = ['Keys', 'Values', 'is_malformed']
 
 KEYS = 10_000  # that are remembered
 SHORT_KEY = 64  # bytes; longer ones are not
-SHOWN = 60  # bytes of a record that are shown
 
 
 class Values(Deserializer):  # type: ignore[misc]
@@ -64,15 +60,3 @@ class Keys(Deserializer):  # type: ignore[misc]
 def is_malformed(record: Any) -> bool:
     """Whether a record's value could not be decoded."""
     return record.value.__class__ is Malformed
-
-
-def report(record: Any) -> None:
-    """Say which record is skipped, why, and how it begins."""
-    log.error(
-        'skipped %s, partition %d, offset %d: %s: %s',
-        record.topic,
-        record.partition,
-        record.offset,
-        printable(record.value.why),
-        record.value.data and record.value.data[:SHOWN],
-    )

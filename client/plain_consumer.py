@@ -20,11 +20,13 @@ import kafka
 import kafka.errors
 from kafka import TopicPartition
 
-from client.decoders import Keys, Values, is_malformed, report
+from client.dead_letters import Forwarder
+from client.decoders import Keys, Values, is_malformed
 from client.fatal_errors import explain, is_temporary
 from client.first_steps import FirstStepsReading
 from client.lost_positions import follow_truncation, go_on_at_oldest
 from client.outage import Outage
+from client.skipped_records import SkippedRecords
 from client.start_positions import start_positions
 from errors import AccessError, ClosedError, UnreadableError
 
@@ -44,19 +46,26 @@ class PlainConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
     Args:
         *topics: as for KafkaConsumer; `start_at` subscribes by itself.
         schema: a TypedDict that each value must fit.
-        on_malformed: called with the records of a poll that cannot be read, before the others are
+        dead_letters: forwards the records of a poll that cannot be read, before the others are
             given. If it raises, the whole poll comes again.
         **options: kafka-python's own.
+
+    Attributes:
+        on_malformed: called with such records; it may be replaced.
     """
 
     def __init__(
         self,
         *topics: str,
         schema: Any = None,
-        on_malformed: Callable[[list[Any]], object] | None = None,
+        dead_letters: Forwarder | None = None,
         **options: Any,
     ) -> None:
-        self.on_malformed = on_malformed
+        self._dead_letters = dead_letters
+        self.on_malformed: Callable[[list[Any]], object] | None = None
+        if dead_letters is not None:
+            self.on_malformed = dead_letters.forward_all
+        self.skipped = SkippedRecords()
         self._values = Values(schema)
         # Where a partition begins that has no committed offset; those that came later begin at 0.
         self._starts: dict[TopicPartition, int] = {}
@@ -205,7 +214,7 @@ class PlainConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
             return batch
         bad = [record for records in batch.values() for record in records if is_malformed(record)]
         for record in bad:
-            report(record)
+            self.skipped.note(record)
         if bad and self.on_malformed is not None:
             self.on_malformed(bad)
         self._values.malformed = 0
@@ -267,7 +276,7 @@ class PlainConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
                 continue
             if not is_malformed(record):
                 return record
-            report(record)
+            self.skipped.note(record)
             if self.on_malformed is not None:
                 try:
                     self.on_malformed([record])
@@ -302,7 +311,10 @@ class PlainConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
         """Leave the group, commit what the loop has given (with a group), close the connections."""
         if not self._is_closed and self._pid == os.getpid():
             self._is_closed = True
+            self.skipped.summarize()
             super().close(autocommit, timeout_ms)
+            if self._dead_letters is not None:
+                self._dead_letters.close()
 
     def check_open(self) -> None:
         """Raise a ClosedError if it cannot be used any more."""

@@ -9,4 +9,4 @@ The one idea to take away: connecting is a series of small agreements, and each 
 own way.
 """
 
-__all__: list[str] = []
+__all__: 'list[str]' = []  # in quotes: older Pythons come as far as this, and are told so

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from connection.handshake import Handshake
+from connection.topic_names import nearest_topic, tell_of_new_topic
 from connection.wire import BrokenConnectionError
 from errors import AccessError
 
@@ -53,9 +54,11 @@ def require_topic(handshake: Handshake, topic: str, operations: Sequence[str]) -
             'dots, dashes and underscores only, at most 249 of them.'
         )
     if found.error_code == UNKNOWN_TOPIC_OR_PARTITION:
+        near = nearest_topic(topic, _all_topics(handshake))
+        meant = f'Did you mean {near!r}? ' if near else ''
         raise AccessError(
             f'Topic {topic!r} does not exist at {handshake.address} (UNKNOWN_TOPIC_OR_PARTITION), '
-            'and is not created automatically (auto.create.topics.enable). '
+            f'and is not created automatically (auto.create.topics.enable). {meant}'
             f'Create it: kafka-topics.sh --bootstrap-server {handshake.address} --create '
             f'--topic {topic}, or on the page of your managed Kafka.'
         )
@@ -100,11 +103,14 @@ def _find_topic(handshake: Handshake, topic: str) -> Any:
     create = handshake.options.get('allow_auto_create_topics', True)
     found = handshake.request_metadata([topic], create).topics[0]
     half = handshake.seconds_left() / 2
-    if found.error_code in BEING_CREATED and _colliding_topic(handshake, topic):
+    is_new = found.error_code in BEING_CREATED
+    if is_new and _colliding_topic(handshake, topic):
         return found
     while create and found.error_code in BEING_CREATED and handshake.seconds_left() > half:
         time.sleep(POLL)
         found = handshake.request_metadata([topic], create).topics[0]
+    if is_new and not found.error_code:
+        tell_of_new_topic(topic, _all_topics(handshake))
     return found
 
 
@@ -112,9 +118,13 @@ def _colliding_topic(handshake: Handshake, topic: str) -> str | None:
     """A topic whose name Kafka's metrics could not tell from this one: 'a.b' for 'a_b'."""
     if '.' not in topic and '_' not in topic:
         return None
-    names = [each.name for each in handshake.request_metadata(None).topics]
+    names = _all_topics(handshake)
     alike = [name for name in names if name.replace('.', '_') == topic.replace('.', '_')]
     return alike[0] if alike and topic not in alike else None
+
+
+def _all_topics(handshake: Handshake) -> list[str]:
+    return [each.name for each in handshake.request_metadata(None).topics]
 
 
 def _is_authorized(found: Any, operation: str) -> bool:

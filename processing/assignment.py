@@ -10,6 +10,8 @@ from typing import Any
 from kafka import TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 
+from processing.partition_news import PartitionNews
+
 __all__ = ['Assignment']
 
 
@@ -21,22 +23,30 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
     Args:
         consumer: a member of a group.
         on_lost: called with partitions that are no longer ours.
+        news: is told of each rebalance, too.
 
     Attributes:
         held: partitions that are ours, and paused until `release`.
         group_metadata: this member, as Kafka knew it at the last rebalance that was completed.
     """
 
-    def __init__(self, consumer: Any, on_lost: Callable[[Iterable[TopicPartition]], None]) -> None:
+    def __init__(
+        self,
+        consumer: Any,
+        on_lost: Callable[[Iterable[TopicPartition]], None],
+        news: PartitionNews,
+    ) -> None:
         self.held: set[TopicPartition] = set()
         self.group_metadata: Any = None
         self._consumer = consumer
         self._on_lost = on_lost
+        self._news = news
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Hold what is new."""
         self.note_membership()
         self.hold(assigned)
+        self._news.on_partitions_assigned(assigned)
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Let go."""

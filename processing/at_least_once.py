@@ -22,6 +22,7 @@ from client.consumer_loop import ChatConsumer
 from client.fatal_errors import is_temporary
 from consumer import get_consumer
 from errors import DeliveryError
+from processing.partition_news import PartitionNews
 from processing.replay import BECAUSE, origin
 from processing.runnable import Runnable
 from producer import flush, send_msg
@@ -75,6 +76,7 @@ class Service(Runnable):
         self._promises: list[Any] = []  # of what was sent since the last commit
         self._settled: dict[TopicPartition, int] = {}  # where to start over
         self._uncommitted: dict[TopicPartition, int] = {}  # settled, and not yet committed
+        self._news = PartitionNews(group_id, topic)
 
     # For a child to override
 
@@ -146,6 +148,10 @@ class Service(Runnable):
                 enable_auto_commit=False,
             )
             self.partitions = set()
+            self._news = PartitionNews(self.group_id, self.topic)
+            self._news.listen(self._consumer)
+            if self.group_id is not None:
+                self._consumer.skipped.known_to = self._read_before
         return self._consumer
 
     def close(self) -> None:
@@ -215,6 +221,7 @@ class Service(Runnable):
         for partition in self._uncommitted.keys() - assigned:
             del self._uncommitted[partition]  # whoever has it now commits
         self.partitions = assigned
+        self._news.tell(assigned)
         return new
 
     def _first_offset(self, partition: TopicPartition, batch: Batch) -> int:
@@ -325,7 +332,7 @@ class Service(Runnable):
 
     def _try_commit(self, consumer: ChatConsumer) -> None:
         commits = {
-            partition: OffsetAndMetadata(offset, '', -1)
+            partition: OffsetAndMetadata(offset, self._read_to(partition, offset), -1)
             for partition, offset in self._uncommitted.items()
         }
         try:
@@ -337,6 +344,24 @@ class Service(Runnable):
         else:
             self._uncommitted.clear()
             self._patience.succeed()
+
+    def _read_to(self, partition: TopicPartition, offset: int) -> str:
+        """What a commit remembers, if it lies before what was read, as `resume_at` may decide."""
+        position = self._next.get(partition, 0)
+        return str(position) if position > offset else ''
+
+    def _read_before(self, partition: TopicPartition) -> int:
+        """Up to where the group has read before: what could not be read there has been told."""
+        try:
+            committed = self.open().committed(
+                partition, metadata=True, timeout_ms=ANSWER_TIMEOUT_MS
+            )
+        except kafka.errors.KafkaError:
+            return 0
+        if committed is None:
+            return 0
+        text = committed.metadata or ''
+        return int(text) if text.isdecimal() else int(committed.offset)
 
     def _named_in_errors(self) -> dict[str, Any]:
         options = {} if self._consumer is None else self._consumer.config

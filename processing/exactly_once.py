@@ -19,12 +19,13 @@ from kafka import OffsetAndMetadata, TopicPartition
 
 import settings
 from client.consumer_loop import ChatConsumer
+from client.dead_letters import Forwarder
 from client.fatal_errors import explain, is_temporary
 from client.transactions import TransactionalProducer
-from deadletters import letter
 from errors import ChatError
 from processing import commit_metadata
 from processing.assignment import Assignment
+from processing.partition_news import PartitionNews
 from processing.partition_state import PartitionState
 from processing.view import POLL_MS, Headers, Watcher, show, subscribe
 from schemas import Alert, encode, validate
@@ -49,6 +50,7 @@ class ExactlyOnceLoop:
         clock: tells seconds since 1970.
         on_alert: called with each alert, once it is committed.
         on_commit: called after each commit.
+        show: prints a line: which partitions this instance has.
     """
 
     producer_class: type[TransactionalProducer] = TransactionalProducer
@@ -59,6 +61,7 @@ class ExactlyOnceLoop:
         clock: Callable[[], float],
         on_alert: Callable[[Alert], None],
         on_commit: Callable[[], None],
+        show: Callable[[str], None] | None = None,
     ) -> None:
         self._service = service
         self._clock = clock
@@ -67,6 +70,8 @@ class ExactlyOnceLoop:
         # An id of each instance's own: what keeps a replaced one from committing is the group.
         self._id = f'{settings.group_name(service.group_id or "")}-{uuid.uuid4().hex[:12]}'
         self._alert_topic = settings.topic_name(service.alert_topic)
+        dead = service.dead_letter_topic
+        self._letters = None if dead is None else Forwarder(dead)
         self._states: dict[TopicPartition, PartitionState] = {}
         self._outbox = _Outbox()
         self._producer: TransactionalProducer | None = None  # made for the first transaction
@@ -82,7 +87,8 @@ class ExactlyOnceLoop:
             isolation_level='read_committed',
         )
         self.consumer.on_malformed = self._on_malformed
-        self._assignment = Assignment(self.consumer, on_lost=self._drop)
+        self._news = PartitionNews(service.group_id, service.monitor_topic, show)
+        self._assignment = Assignment(self.consumer, on_lost=self._drop, news=self._news)
         topics = [settings.topic_name(service.monitor_topic)]
         self.consumer.subscribe(topics, listener=self._assignment)
 
@@ -116,6 +122,7 @@ class ExactlyOnceLoop:
             batch = self.consumer.poll(wait, max_records=min(most, self.consumer.pace()))
             self._assignment.note_membership()
             self._build_states()
+            self._news.tell(self._states)
             looked_at = self._look_at(batch)
             if self._is_commit_due():
                 self._commit()
@@ -166,6 +173,7 @@ class ExactlyOnceLoop:
             state = PartitionState(self._service.new_state())
             start = self._restore(partition, state)
             self.consumer.seek(partition, start)
+            self.consumer.skipped.pass_over(partition, state.replay_until)
             self._assignment.release(partition)
             self._states[partition] = state
 
@@ -212,20 +220,30 @@ class ExactlyOnceLoop:
     def _look_at_partition(self, partition: TopicPartition, records: list[Any]) -> int:
         """Replay what was looked at before, and look at the rest. Returns how many are new."""
         state = self._states[partition]
-        state.mark(records[0].offset, self._service.duration)
         new = records[self._replay(state, records) :]
         if new:
             state.end_replay()
-            show(self._service, state, new, self._clock())
+            self._show(state, new, self._clock())
             self._outbox.partitions.add(partition)
+        else:
+            behind = records[-1].offset + 1
+            go_on = state.next_to_replay(behind)
+            if go_on > behind:
+                self.consumer.seek(partition, go_on)
         return len(new)
+
+    def _show(self, state: PartitionState, records: list[Any], wall: float) -> None:
+        state.begin(records, self._service.duration)
+        show(self._service, state, records, wall)
+        state.end(records)
 
     def _replay(self, state: PartitionState, records: list[Any]) -> int:
         replayed = 0
         self._is_replay = True
         try:
             for part, wall in state.replayed(records):
-                show(self._service, state, part, wall)
+                if wall is not None:
+                    self._show(state, part, wall)
                 replayed += len(part)
         finally:
             self._is_replay = False
@@ -240,8 +258,8 @@ class ExactlyOnceLoop:
             if state is None or record.offset < state.replay_until:
                 continue
             self._outbox.partitions.add(partition)
-            if self._service.dead_letter_topic is not None:
-                self._outbox.messages.append(letter(self._service.dead_letter_topic, record))
+            if self._letters is not None:
+                self._outbox.messages.append(self._letters.letter(record))
 
     # Committing, and what happens if that fails
 

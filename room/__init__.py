@@ -9,4 +9,4 @@ The one idea to take away: a page is one more producer and one more consumer. No
 change for it.
 """
 
-__all__: list[str] = []
+__all__: 'list[str]' = []  # in quotes: older Pythons come as far as this, and are told so

@@ -5,6 +5,8 @@ It opens on http://127.0.0.1:8000. ``--host 0.0.0.0`` lets phones in, by a pass 
 The one idea to take away: what is printed here is all that anybody needs to come in.
 """
 
+import connection.this_python  # noqa: F401 - says what this Python lacks
+
 import argparse
 import contextlib
 import os

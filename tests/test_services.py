@@ -31,6 +31,11 @@ MakeTopic = Callable[..., str]
 
 
 @needs_chatlogs
+def seconds(presence: Presence) -> dict[str, float]:
+    """Who is here, and when last, in seconds since 1970."""
+    return {sender: seen.timestamp() for sender, seen in presence.who_is_here().items()}
+
+
 def test_trending_words_are_those_of_the_window(make_topic: MakeTopic) -> None:
     """After two real days the counts are those of the last window, counted from the log.
 
@@ -89,6 +94,33 @@ def test_a_window_slides_over_record_time() -> None:
     assert trends.top() == [('third', 2), ('second', 1), ('future', 1)]
 
 
+@pytest.mark.parametrize('first', [True, False], ids=['first', 'later'])
+def test_a_wrong_clock_takes_nobody_elses_words_out_of_the_window(first: bool) -> None:
+    """Fifty minutes ahead while an old log is read: the others' words are counted as they were.
+
+    Also if nobody has spoken before.
+    """
+    trends = TrendingWords('human-messages', window=60.0, clock=lambda: 9000.0)
+    log = [(f's{number % 3}', f'words{number // 100}', 1000.0 + number) for number in range(300)]
+    log.insert(0 if first else 250, ('wrong', 'ahead', 4000.0))
+    for sender, text, at in log:
+        trends.on_message(record(sender, text, timestamp=at))
+    counts = dict(trends.top())
+    assert counts == {'ahead': 1, 'words2': 60}
+
+
+def test_nobody_is_present_in_the_future(topic: str, say: Say) -> None:
+    """A sender whose clock is ahead goes away as everybody does, and nobody else is concerned."""
+    now, table = [time.time()], f'{topic}-presence'
+    say('wrong', 'hello', timestamp=now[0] + 3000.0)
+    say('red', 'hello', timestamp=now[0])
+    presence = Presence(topic, table, group_id='presence', offset='earliest', clock=lambda: now[0])
+    assert presence.run(count=2, timeout=10.0) == 2
+    assert presence.who_is_here().keys() == {'wrong', 'red'}
+    now[0] += 301.0
+    assert presence.who_is_here() == {}
+
+
 @needs_chatlogs
 def test_presence_is_who_said_something_lately(make_topic: MakeTopic) -> None:
     """After two real days, the table read back from its topic is right.
@@ -108,7 +140,7 @@ def test_presence_is_who_said_something_lately(make_topic: MakeTopic) -> None:
         topic, table, away=1800.0, group_id='presence', offset='earliest', clock=lambda: now
     )
     assert presence.run(timeout=1.0) == COUNT
-    assert presence.who_is_here() == expected
+    assert seconds(presence) == expected
     assert 20 < len(expected) < len(last)
     assert {sender: row['last_seen'] for sender, row in presence.rows().items()} == expected
     tombstones = {each.key.decode() for each in records(table) if each.value is None}
@@ -117,7 +149,7 @@ def test_presence_is_who_said_something_lately(make_topic: MakeTopic) -> None:
         topic, table, away=1800.0, group_id='again', offset='earliest', clock=lambda: now
     )
     assert again.run(timeout=1.0) == COUNT
-    assert again.who_is_here() == expected
+    assert seconds(again) == expected
 
 
 def test_presence_remembers_nothing_but_its_topic(topic: str, say: Say) -> None:
@@ -141,7 +173,7 @@ def test_presence_remembers_nothing_but_its_topic(topic: str, say: Say) -> None:
     )
     say('red', 'still here', timestamp=now + 200.0)
     assert later.run(count=1, timeout=10.0) == 1
-    assert later.who_is_here() == {'red': pytest.approx(now + 200.0, abs=0.002)}
+    assert seconds(later) == {'red': pytest.approx(now + 200.0, abs=0.002)}
     assert list(later.rows()) == ['red']
     with closing(KafkaAdminClient(**settings.client_options('admin'))) as admin:
         found = str(admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, table)]))
@@ -256,10 +288,12 @@ def test_copying_that_was_killed_doubles_nothing(topic: str, make_topic: MakeTop
     assert Counter(each.value for each in copies) == Counter(each.value for each in records(topic))
 
 
-def test_members_that_share_a_room_agree_on_who_is_here(make_topic: MakeTopic) -> None:
+def test_members_that_share_a_room_agree_on_who_is_here(
+    make_topic: MakeTopic, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A member that gave a partition away removes nobody there, however old its own knowledge is.
 
-    One that takes over goes on.
+    One that takes over goes on. Each says in one line which partitions it has, when that changes.
     """
     topic, table = make_topic(partitions=2), f'{make_topic()}-presence'
     clock = [time.time()]
@@ -286,7 +320,7 @@ def test_members_that_share_a_room_agree_on_who_is_here(make_topic: MakeTopic) -
     threads[0].start()
     people = [f'person {number}' for number in range(8)]
     talk(people)
-    wait(members[0].who_is_here, dict.fromkeys(people, pytest.approx(clock[0], abs=0.002)))
+    wait(lambda: seconds(members[0]), dict.fromkeys(people, pytest.approx(clock[0], abs=0.002)))
     threads[1].start()
     wait(lambda: [len(member.partitions) for member in members], [1, 1])
     (kept,) = {partition.partition for partition in members[0].partitions}
@@ -307,3 +341,7 @@ def test_members_that_share_a_room_agree_on_who_is_here(make_topic: MakeTopic) -
     wait(lambda: members[1].rows().keys(), set(people[:4]))
     members[1].stop()
     threads[1].join(10)
+    lines = [line for line in capsys.readouterr().out.splitlines() if 'now reads' in line]
+    reads = 'presence: this instance now reads'
+    assert lines[0] == lines[-1] == f'{reads} partitions 0 and 1 of {topic}'
+    assert sorted(lines[1:-1]) == [f'{reads} partition {number} of {topic}' for number in (0, 1)]

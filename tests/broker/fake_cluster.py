@@ -11,6 +11,9 @@ class FakeCluster:
     def __init__(self) -> None:
         self.nodes = range(1, 4)
         self.told: list[tuple[str, int]] = []
+        self.lacking = False
+        self.quorum = 2
+        self.alive = {1, 3}
 
     def _note(self, word: str, node: int) -> None:
         if node == 2:
@@ -29,8 +32,11 @@ class FakeCluster:
     def restart(self, node: int) -> None:
         self._note('restart', node)
 
+    def lacks_quorum(self) -> bool:
+        return self.lacking
+
     def running(self, node: int) -> bool:
-        return node != 2
+        return node in self.alive
 
     def env(self, listener: str = '', user: str = 'teacher') -> dict[str, str]:
         return {'KAFKA_LISTENER': listener, 'KAFKA_USER': user}

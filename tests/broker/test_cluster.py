@@ -1,6 +1,7 @@
 """Three brokers on one machine: what was acknowledged is there once, whichever of them fails."""
 
 import gc
+import itertools
 import os
 import threading
 import time
@@ -11,7 +12,8 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
 import settings
-from broker import Broker
+from broker import Broker, console, storage
+from broker.leaders import log_end
 from client.chat_producer import ChatProducer
 from connection import diagnosis
 from errors import BrokerError
@@ -156,6 +158,45 @@ def test_a_restarted_broker_has_its_port_and_data_again(cluster: Broker) -> None
     assert gone(before)
     assert cluster.pid(2) not in (None, before)
     assert cluster.bootstrap_servers == address
+
+
+def _back_with(first: int, second: int, cluster: Broker) -> float:
+    """Kill all three, restart two, and see that nothing acknowledged is lost; then the third.
+
+    Returns how many seconds the second one took.
+    """
+    topic = f'all-killed-{first}-{second}'
+    numbers = [b'%d' % number for number in range(MESSAGES)]
+    send(cluster.env(), topic, *numbers)
+    for node in cluster.nodes:
+        cluster.kill(node)
+    assert console.execute(cluster, f'restart {first}') == (
+        f'Broker {first} waits for another: two of three are needed.'
+    )
+    waiting = cluster.pid(first)
+    begun = time.monotonic()
+    assert console.execute(cluster, f'restart {second}') == f'Broker {second} was restarted.'
+    seconds = time.monotonic() - begun
+    assert cluster.pid(first) == waiting
+    send(cluster.env(), topic, b'afterwards')
+    assert read(cluster.env(), topic, MESSAGES + 1) == [*numbers, b'afterwards']
+    logs = [storage.node_folder(cluster._folder, node) / f'{topic}-0' for node in (first, second)]
+    eventually(lambda: [log_end(log)[1] for log in logs] == [MESSAGES + 1] * 2)
+    (third,) = set(cluster.nodes) - {first, second}
+    cluster.restart(third)
+    return seconds
+
+
+def test_two_of_three_bring_a_cluster_back(cluster: Broker) -> None:
+    """The first one waits, and is left running; with the second one both serve."""
+    _back_with(3, 1, cluster)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize(('first', 'second'), list(itertools.permutations((1, 2, 3), 2)))
+def test_any_two_of_three_bring_a_cluster_back(first: int, second: int, cluster: Broker) -> None:
+    """In each order of two, within 20 s; whichever was the last in-sync replica."""
+    assert _back_with(first, second, cluster) < 20
 
 
 def test_a_broker_that_is_not_there_is_told(cluster: Broker) -> None:

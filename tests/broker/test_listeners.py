@@ -1,6 +1,10 @@
 """A secure broker: who is let in at each listener (authentication), and what they may do then."""
 
+import contextlib
 import json
+import re
+import socket
+import ssl
 import stat
 import subprocess
 import sys
@@ -13,8 +17,9 @@ from kafka.errors import TopicAuthorizationFailedError
 
 import settings
 from broker import Broker, installation, listeners, storage, users
+from broker.monitor import ClusterMonitor
 from errors import BrokerError
-from tests.support.brokers import options, read, send
+from tests.support.brokers import eventually, options, read, send
 
 pytestmark = pytest.mark.broker
 NAMED = [name for name in listeners.SECURE if name != 'tls']
@@ -180,3 +185,28 @@ def test_an_open_broker_needs_its_address_only() -> None:
     with Broker() as kafka:
         assert kafka.env() == {'KAFKA_BOOTSTRAP_SERVERS': kafka.bootstrap_servers}
         assert list(options(kafka.env())) == ['bootstrap_servers']
+
+
+@pytest.mark.parametrize(
+    ('listener', 'line'),
+    [
+        ('', 'A client speaks TLS to a listener that does not.'),
+        ('sasl-plaintext', 'A client sent something else than a login: perhaps it speaks TLS'),
+    ],
+)
+def test_clients_that_speak_tls_to_a_plain_listener_are_one_line(
+    listener: str, line: str, secure: Broker
+) -> None:
+    """However often they try, the foreground says once what is wrong, and what to set."""
+    with contextlib.ExitStack() as stack:
+        kafka = secure if listener else stack.enter_context(Broker())
+        host, port = kafka.env(listener)['KAFKA_BOOTSTRAP_SERVERS'].split(':')
+        monitor = ClusterMonitor(kafka)
+        context = ssl.create_default_context()
+        for _ in range(5):
+            with socket.create_connection((host, int(port))) as plain, contextlib.suppress(OSError):
+                context.wrap_socket(plain, server_hostname='localhost')
+        eventually(lambda: len(re.findall('(?i)invalid receive', kafka.log().read_text())) == 5)
+        (told,) = monitor.news()
+    assert told.startswith(line)
+    assert 'On its side: KAFKA_SECURITY_PROTOCOL=' in told

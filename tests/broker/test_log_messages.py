@@ -41,6 +41,10 @@ TOLD = {
         '(NOT_ENOUGH_REPLICAS).'
     ),
     (
+        'org.apache.kafka.common.network.InvalidReceiveException: Invalid receive '
+        '(size = 1195725856 larger than 104857600)'
+    ): "A client came that does not speak Kafka's protocol, such as a browser.",
+    (
         'ERROR KafkaApis: [KafkaApi-1] Unexpected error handling request '
         'RequestHeader(apiKey=PRODUCE, apiVersion=12)'
     ): (
