@@ -237,8 +237,13 @@ def send_raw(
     """
     if is_about_sending(_SENDING):
         return NotSent()
+    headers = list(headers or ())
     sending = _get_sending()
-    future = sending.send(topic, value, key, headers, timestamp_ms)
+    try:
+        future = sending.send(topic, value, key, headers, timestamp_ms)
+    except kafka.errors.IllegalStateError as error:
+        _state.forget_if_closed(sending, topic, error)
+        return send_raw(topic, value, key, headers, timestamp_ms)
     sending.watch(future)
     return future
 

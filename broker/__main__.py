@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from broker import Broker, console
 from errors import BrokerError
+from schemas import show
 
 __all__ = ['main']
 
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with Broker(options.brokers, options.secure, port=options.port, data=options.data) as kafka:
             seconds = time.monotonic() - began
-            print(console.welcome(kafka.env(), options.data, seconds), flush=True)
+            show(console.welcome(kafka.env(), options.data, seconds))
             console.run(kafka)
     except BrokerError as error:
         print(error, file=sys.stderr)

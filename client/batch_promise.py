@@ -14,7 +14,7 @@ from typing import Any
 
 from kafka.producer.future import FutureRecordMetadata, RecordMetadata
 
-from client.call_backs import refuse_in_call_back
+from client.call_backs import contain, refuse_in_call_back
 
 __all__ = ['BatchPromise']
 
@@ -130,6 +130,8 @@ class BatchPromise(FutureRecordMetadata):  # type: ignore[misc]
                 log.exception('Error processing %s', 'errback' if has_failed else 'callback')
                 if self.error_on_callbacks:
                     raise
+            except BaseException as error:  # noqa: BLE001 - sys.exit is meant
+                contain(error)
 
     # What the client does to it
 

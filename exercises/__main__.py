@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from schemas import show
+
 HERE = Path(__file__).parent
 CHECKSUMS = HERE / 'shipped.sha256'
 
@@ -74,7 +76,7 @@ def check(number: int) -> int:
 
     path = EXERCISES[number]
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-    print(f'Checking {shown} on a real Kafka ...', flush=True)
+    show(f'Checking {shown} on a real Kafka ...')
     outcome = Outcome()
     place = 'env' if os.environ.get('KAFKA_BOOTSTRAP_SERVERS') else 'embedded'
     options = ['--tb=short', f'--kafka={place}', '-p', 'no:cacheprovider']
@@ -86,8 +88,8 @@ def check(number: int) -> int:
             what_next = f'Next: make exercise N={number + 1}'
         print(f'Done: exercise {number}. {what_next}')
         return 0
-    print(f'\n{task(path)}\n\nNot yet:\n')
-    print('\n'.join(outcome.failures) or output.getvalue())
+    show(f'\n{task(path)}\n\nNot yet:\n')
+    show('\n'.join(outcome.failures) or output.getvalue())
     return 1
 
 

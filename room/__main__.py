@@ -19,6 +19,7 @@ from room.access import new_pass_phrase
 from room.addresses import address_of_this_machine, in_url, is_local
 from room.server import serve
 from room.state import RoomState
+from schemas import show
 
 __all__ = ['main']
 
@@ -113,7 +114,7 @@ def _serve_the_network(options: argparse.Namespace) -> None:
         address = address_of_this_machine(_family(address))
     link = f'http://{in_url(address)}:{options.port}/?pass={quote(phrase)}'
     segno.make(link, micro=False).terminal(compact=True)
-    print(f'The room is open for everybody who has the pass phrase {phrase}: {link}', flush=True)
+    show(f'The room is open for everybody who has the pass phrase {phrase}: {link}')
     serve(
         RoomState(options.topic, options.alert_topic, link),
         options.host,

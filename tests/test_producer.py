@@ -246,6 +246,17 @@ def test_a_closed_producer_is_made_anew(topic: str) -> None:
     assert values(topic) == [1, 2]
 
 
+def test_a_producer_that_was_closed_behind_our_back_is_replaced(topic: str) -> None:
+    """Whoever closed it, the next message goes by another one."""
+    send_msg(topic, 1, block=True)
+    producer.get_producer().close()
+    send_msg(topic, 2, block=True)
+    producer.get_producer().close()
+    producer.send_raw(topic, b'3', None, iter([('trace', b'')])).get(timeout=10)
+    assert values(topic) == [1, 2, 3]
+    assert records(topic)[-1].headers == [('trace', b'')]
+
+
 def test_a_close_meanwhile_makes_no_second_producer(topic: str) -> None:
     """A thread that is about to make the producer, when another closes it, makes the only one."""
     send_msg(topic, 1, block=True)

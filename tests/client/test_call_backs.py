@@ -1,5 +1,6 @@
 """Waiting inside a promise's call-back is refused at once, and holds nobody up."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -81,6 +82,25 @@ def test_a_call_back_may_send_and_look_at_what_is_done(topic: str) -> None:
     producer.flush()
     assert found[0] == 0
     assert values(topic) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize('key', ['red', None], ids=['key', 'no key'])
+def test_sys_exit_in_a_call_back_ends_nothing(
+    key: str | None, topic: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The messages beside it and after it are acknowledged; one line says what happened."""
+    skip_without(NoWaitInCallBacks)
+    send_msg(topic, 0, key=key, block=True)
+    promises = [send_msg(topic, number, key=key) for number in range(1, 4)]
+    for promise in promises:
+        promise.add_callback(sys.exit)
+    promises += [send_msg(topic, number, key=key) for number in range(4, 7)]
+    producer.flush(5)
+    assert all(promise.succeeded() for promise in promises)
+    assert values(topic) == list(range(7))
+    assert 'in a call-back ends nothing' in caplog.text
+    with pytest.raises(SystemExit):  # it is kept already, so this is our own thread
+        promises[-1].add_callback(sys.exit)
 
 
 def test_a_thread_of_ones_own_may_wait_whatever_its_name(topic: str) -> None:
