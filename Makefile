@@ -9,6 +9,7 @@ PYTEST ?=
 WORKERS ?= auto
 BENCH ?=
 FROM ?=
+MINUTES ?=
 
 VENV := .venv
 ifeq ($(OS),Windows_NT)
@@ -39,8 +40,8 @@ room: $(VENV)/room  ## the chat room as a web page
 	@$(RUN) -m room
 
 .PHONY: exercise
-exercise: $(VENV)/dev  ## one exercise of the workshop, checked: make exercise N=5 (without N: the list)
-	@$(RUN) -m exercises $(N)
+exercise: $(if $(N),$(VENV)/exercise)  ## one exercise of the workshop, checked: make exercise N=5 (without N: the list)
+	@$(if $(N),$(RUN),$(PYTHON)) -m exercises $(N)
 
 .PHONY: test
 test: $(VENV)/dev browser  ## every test but the torture, several at once (PYTEST='-k readme --kafka=embedded' hands on options)
@@ -53,6 +54,10 @@ check: lint types  ## while working: lint, types, and the tests that need no Kaf
 .PHONY: torture
 torture: $(VENV)/dev  ## the long tests, one after another: brokers killed, paused and cut off under load
 	@$(RUN) -m pytest -m torture --timeout 900 $(PYTEST)
+
+.PHONY: soak
+soak: $(VENV)/dev  ## half an hour of restarts, kills, deleted records and wrong clocks: every alert exact, memory flat (MINUTES=2 for a short one)
+	@$(RUN) -W ignore -m tests.soak $(if $(MINUTES),--minutes $(MINUTES))
 
 .PHONY: newest
 newest: $(VENV)/dev  ## the client tests on the newest kafka-python, pre-releases included; reports only (FROM=folder: its sources)
@@ -85,7 +90,7 @@ browser:
 .PHONY: constraints
 constraints: $(VENV)/dev  ## pin the newest versions that the requirements allow, for all platforms
 	@{ echo '# The exact versions that were tested, for all platforms. Made by `make constraints`; do not edit.'; \
-	   cat requirements*.txt $(wildcard bench/requirements.txt) | grep -v '^-' | \
+	   cat requirements*.txt exercises/requirements.txt $(wildcard bench/requirements.txt) | grep -v '^-' | \
 	   $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header -; } > constraints.new
 	@mv constraints.new constraints.txt
 	@git --no-pager diff --stat constraints.txt
@@ -116,7 +121,10 @@ $(VENV)/learner: requirements.txt constraints.txt | $(VENV)/made
 $(VENV)/room: requirements-room.txt $(VENV)/learner
 	$(call install,requirements-room.txt)
 
-$(VENV)/dev: requirements-dev.txt $(VENV)/room
+$(VENV)/exercise: exercises/requirements.txt $(VENV)/learner
+	$(call install,exercises/requirements.txt)
+
+$(VENV)/dev: requirements-dev.txt $(VENV)/exercise $(VENV)/room
 	$(call install,requirements-dev.txt)
 
 $(VENV)/bench: bench/requirements.txt $(VENV)/learner

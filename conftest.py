@@ -1,18 +1,19 @@
 """What every test has: a real Kafka, a clean environment, a topic of its own.
 
-The README is run from here too, as it is written. How tests are spread over several workers
-stands in ``tests/support/workers.py``.
+The README and the pages of ``docs/`` are run from here too, as they are written. How tests are
+spread over several workers stands in ``tests/support/workers.py``.
 """
 
 import os
 import secrets
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 from sybil import Sybil
+from sybil.sybil import SybilCollection
 
 from testing import Conversation
 from tests.support import plain, readme_blocks, testkafka, workers
@@ -22,11 +23,23 @@ CHOICE = pytest.StashKey[testkafka.Choice]()
 NOTES = pytest.StashKey[list[str]]()
 MakeTopic = Callable[..., str]
 
-pytest_collect_file = Sybil(
-    parsers=[readme_blocks.parse],
-    filenames=['README.md'],
-    fixtures=['kafka'],
-    teardown=readme_blocks.close,
+
+def _pages(fixture: str, patterns: Sequence[str], excludes: Sequence[str] = ()) -> Sybil:
+    """Pages whose blocks are run, given a Kafka."""
+    return Sybil(
+        parsers=[readme_blocks.parse],
+        patterns=patterns,
+        excludes=excludes,
+        fixtures=[fixture],
+        teardown=readme_blocks.close,
+    )
+
+
+pytest_collect_file = SybilCollection(
+    [
+        _pages('kafka', ['README.md', 'docs/*.md'], ['docs/break-it.md']),
+        _pages('three_brokers', ['docs/break-it.md']),
+    ]
 ).pytest()
 
 
@@ -79,6 +92,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if 'session_kafka' in getattr(item, 'fixturenames', ()):  # as `kafka` does, too
             item.add_marker('kafka')
+        if 'three_brokers' in getattr(item, 'fixturenames', ()):
+            item.add_marker('broker')
     if workers.is_one_of_several(config):
         workers.long_files_first(items)
 
@@ -110,6 +125,15 @@ def _session_kafka(pytestconfig: pytest.Config) -> Iterator[Kafka]:
     """The one Kafka of this run (or of this worker), started by the first test that needs it."""
     with testkafka.started(pytestconfig.stash[CHOICE], pytestconfig.stash[NOTES]) as kafka:
         yield kafka
+
+
+@pytest.fixture(scope='module', name='three_brokers')
+def _three_brokers() -> Iterator[Any]:
+    """A cluster of a page's own, to be broken."""
+    from broker import Broker
+
+    with Broker(brokers=3) as cluster:
+        yield cluster
 
 
 @pytest.fixture(autouse=True)

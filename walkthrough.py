@@ -9,10 +9,11 @@ answer, at any time.
 
 import connection.this_python  # noqa: F401 - says what this Python lacks
 
+import argparse
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -203,12 +204,20 @@ def _fits(value: Any, schema: Any) -> bool:
     return not isinstance(decode(encode(value), schema), Malformed)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """Print each step with what was found of it, and what to do next.
+
+    Args:
+        arguments: of the command line; it knows ``--help`` only.
 
     Returns:
         The exit status: 0 once all steps have worked, else 1.
     """
+    argparse.ArgumentParser(
+        prog='python -m walkthrough',
+        description="Tells which steps of the README's walkthrough have worked on your Kafka, and "
+        'what to type next. It only reads. The exit status is 0 once all steps have worked.',
+    ).parse_args(arguments)
     try:
         seen = look()
     except ChatError as error:
@@ -232,4 +241,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,6 +1,6 @@
 """``make bench`` measures everything in one run and prints it.
 
-It writes ``bench/results.json``, ``docs/bench.svg``, and the tables in README.md and docs/.
+It writes ``bench/results.json``, ``docs/bench.svg``, and the tables in docs/.
 ``--quick`` is a smoke run: one round of few messages, nothing is written. ``--against FOLDER``
 measures another checkout in turn with this one instead; nothing is written then either.
 """
@@ -104,7 +104,7 @@ def write(results: Results, document: dict[str, Any]) -> None:
     text = json.dumps(document, indent=1)
     (ROOT / 'bench' / 'results.json').write_text(f'{text}\n', encoding='utf-8')
     (ROOT / 'docs' / 'bench.svg').write_text(report.plot(results), encoding='utf-8')
-    for page in (ROOT / 'README.md', ROOT / 'docs' / 'scaling.md'):
+    for page in (ROOT / 'docs' / 'how-fast.md', ROOT / 'docs' / 'scaling.md'):
         filled = report.fill(page.read_text(encoding='utf-8'), document)
         page.write_text(filled, encoding='utf-8')
 

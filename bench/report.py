@@ -1,4 +1,4 @@
-"""What the numbers look like: a table of text, the tables in README.md and docs/, and a plot."""
+"""What the numbers look like: a table of text, the tables in docs/, and a plot."""
 
 import re
 import statistics
@@ -14,7 +14,7 @@ COLOURS = {
     'aio': '#6d9dc5',
     'confluent': '#2f5d8a',
 }
-COLUMNS = {  # of the first table in README.md and docs/scaling.md
+COLUMNS = {  # of the first table in docs/how-fast.md and docs/scaling.md
     'ours': 'this library',
     'plain': 'kafka-python',
     'plain+crc32c': 'kafka-python + crc32c',
@@ -66,7 +66,7 @@ def _time_cells(job: str, numbers: dict[str, list[float]]) -> list[str]:
 
 
 def tables(document: dict[str, Any]) -> list[list[str]]:
-    """The tables that README.md and docs/scaling.md show, from what results.json holds.
+    """The tables that docs/how-fast.md and docs/scaling.md show, from what results.json holds.
 
     Each is a list of lines of Markdown.
     """

@@ -25,6 +25,9 @@ def test_throttle(topic, make_topic, say, hear):
         'make_throttle() returned nothing. '
         'Return ThrottlingAlertService(monitor_topic=topic, alert_topic=alerts, ...).'
     )
+    assert throttle.offset == 'earliest', (
+        "What was said before it started should count, too: say offset='earliest'."
+    )
     times = {
         'slow': (0, 5, 10, 15, 20),
         'quick': (0, 1, 2, 3, 4, 5),
@@ -43,8 +46,8 @@ def test_throttle(topic, make_topic, say, hear):
             found = hear(3, timeout=5.0, topic=alerts)
         except AssertionError as error:
             raise AssertionError(
-                f'Three alerts should come, and did not ({error}). '
-                'limit is a number of messages, duration is in seconds.'
+                f'Three alerts should come, and did not ({error}). limit is how many messages '
+                'are allowed (3), duration is in seconds (10).'
             ) from None
         senders = sorted(alert['triggered_by']['sender'] for alert in found)
         assert senders == ['again', 'again', 'quick'], (

@@ -28,6 +28,7 @@ def test_shouting(topic, make_topic, say, hear):
         ('blue', 'HELLO THERE!'),
         ('red', 'OK'),
         ('red', '12345!'),
+        ('red', 'OK, 100 %'),
         ('green', 'DON’T, 2 times'),
     ]:
         say(sender, contents)
@@ -46,7 +47,7 @@ def test_shouting(topic, make_topic, say, hear):
         senders = [alert['triggered_by']['sender'] for alert in found]
         assert senders == ['blue', 'pink'], (
             f'Only blue and pink shout; there were alerts about {senders}. '
-            "'OK' is too short, and '12345!' has no letters."
+            "Count the letters, not the characters: 'OK, 100 %' has two, and '12345!' has none."
         )
         words = [alert['alert_message'] for alert in found]
         assert words == ['blue is shouting', 'pink is shouting'], (

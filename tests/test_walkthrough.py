@@ -1,5 +1,9 @@
 """`python -m walkthrough` tells from the log which steps have worked, and what to do next."""
 
+import os
+import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +21,7 @@ from simulators import NonsenseSimulator, SpamSimulator
 from walkthrough import STEPS, Seen, look
 
 HERE = 'human-messages'
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -127,3 +132,25 @@ def test_without_kafka_it_says_what_to_do(
     said = capsys.readouterr().out
     assert '127.0.0.1:1' in said
     assert 'python -m broker' in said
+
+
+@pytest.mark.parametrize(('argument', 'status'), [('--help', 0), ('--hlp', 2)])
+def test_it_has_help(argument: str, status: int) -> None:
+    """`--help` says what it does and looks at no Kafka; anything else is refused."""
+    result = subprocess.run(
+        [sys.executable, '-m', 'walkthrough', argument],
+        cwd=ROOT,
+        env=os.environ | {'KAFKA_BOOTSTRAP_SERVERS': '127.0.0.1:1'},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == status
+    assert 'usage: python -m walkthrough' in result.stdout + result.stderr
+    assert ('what to type next' in result.stdout) == (status == 0)
+
+
+def test_its_steps_are_those_of_the_readme() -> None:
+    """Number and title of each step are those of the README's headings."""
+    readme = (ROOT / 'README.md').read_text(encoding='utf-8')
+    titles = re.findall(r'^## (\d)\. (.+) \(', readme, re.MULTILINE)
+    assert [(str(step.number), step.title) for step in STEPS] == titles[:-1]

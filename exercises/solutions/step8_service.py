@@ -8,7 +8,7 @@ from services import Service
 class Welcome(Service):
     def start_at(self, partitions):
         self.known = set()
-        for record in read_back(self.topic):
+        for record in read_back(self.topic, schema=self.schema):
             contents = record.value['contents']
             if is_from_bot(record) and contents.startswith('welcome, '):
                 self.known.add(contents.removeprefix('welcome, '))

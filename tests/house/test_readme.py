@@ -1,6 +1,6 @@
-"""The README says what is there: commands, files, settings, links; and keeps its own promises.
+"""The README and the pages of docs/ say what is there, and keep their own promises.
 
-Its code is run by conftest.py.
+Their code is run by conftest.py.
 """
 
 import ast
@@ -13,10 +13,24 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / 'README.md').read_text(encoding='utf-8')
-BLOCKS = re.findall(r'^```(\w*)\n(.*?)^```$', README, re.MULTILINE | re.DOTALL)
+PAGES = {  # in the order in which they are read
+    page: (ROOT / page).read_text(encoding='utf-8')
+    for page in (
+        'README.md',
+        'docs/services.md',
+        'docs/exactly-once.md',
+        'docs/break-it.md',
+        'docs/room.md',
+        'docs/your-own-kafka.md',
+        'docs/how-fast.md',
+        'docs/scaling.md',
+    )
+}
+TEXT = '\n'.join(PAGES.values())
+BLOCKS = re.findall(r'^```(\w*)\n(.*?)^```$', TEXT, re.MULTILINE | re.DOTALL)
 PYTHON = [text for kind, text in BLOCKS if kind == 'python']
-SHELL = '\n'.join(text for kind, text in BLOCKS if kind in ('sh', 'powershell'))
-PROSE = ' '.join(re.sub(r'^```.*?^```$', '', README, flags=re.MULTILINE | re.DOTALL).split())
+SHELL = '\n'.join(text for kind, text in BLOCKS if kind == 'sh')
+PROSE = ' '.join(re.sub(r'^```.*?^```$', '', TEXT, flags=re.MULTILINE | re.DOTALL).split())
 MODULES = [
     *ROOT.glob('*.py'),
     *(path for path in ROOT.glob('*/*.py') if path.parent.name not in ('tests', '.venv', 'mine')),
@@ -41,6 +55,34 @@ IN_ONE_LINE = (
     "ThrottlingAlertService(monitor_topic='human-messages', alert_topic='alerts').monitor()",
 )
 
+# What a newcomer has not heard of: what it is called, and words of the clause that explains it.
+GLOSSARY = {
+    'log': (r'logs?', 'append'),
+    'broker': (r'brokers?', 'server'),
+    'promise': (r'promises?', 'tell'),
+    'replica': (r'replicas?', 'copy'),
+    'topic': (r'topics?', 'name of a log'),
+    'value': (r'value', 'message itself'),
+    'key': (r'keys?', 'belong together'),
+    'consumer': (r'consumers?', 'reads'),
+    'record': (r'records?', 'message with all'),
+    'partition': (r'partitions?', 'part of the topic'),
+    'offset': (r'offsets?', 'number'),
+    'schema': (r'schemas?', 'agreement'),
+    'group_id': (r'group_ids?', 'name under which Kafka remembers'),
+    'committed': (r'commit(?:s|ted)?', 'written down'),
+    'transaction': (r'transactions?', 'both or neither'),
+    'compacted': (r'compact(?:s|ed|ion)?', 'newest record'),
+    'idempotent': (r'idempoten(?:t|ce)', 'changes nothing'),
+    'durable': (r'durable', 'remembers'),
+    'group': (r'groups?', 'share'),
+    'rebalance': (r'rebalances?', 'changes'),
+    'dead-letter topic': (r'dead-letter topics?', 'put aside'),
+    'cluster': (r'clusters?', 'one Kafka'),
+    'quorum': (r'quorum', 'half'),
+    'lag': (r'lag', 'behind'),
+}
+
 
 def test_the_interface_is_shown_in_order() -> None:
     """The lines that the workshop is known for stand in the walkthrough as they are, in order."""
@@ -54,12 +96,80 @@ def test_the_interface_is_shown_in_order() -> None:
 
 
 def test_the_nine_steps_come_first_and_in_order() -> None:
-    """The walkthrough has nine steps, and whatever else there is comes after."""
+    """After the set-up the walkthrough has nine steps, and after them only where to go on."""
     titles = re.findall(r'^## (.+)$', README, re.MULTILINE)
-    numbered = [title for title in titles if title[0].isdigit()]
-    assert [int(title.split('.')[0]) for title in numbered] == list(range(1, 10))
-    assert titles[: titles.index(numbered[0])] == ['Two commands', 'By hand']
-    assert titles[titles.index(numbered[0]) :][:9] == numbered
+    assert [title.split()[0] for title in titles[1:-1]] == [f'{step}.' for step in range(1, 10)]
+    assert titles[0].startswith('Set-up')
+    assert titles[-1] == 'Where to go on'
+    assert len(README.splitlines()) <= 400
+
+
+def test_each_step_names_its_time_and_the_path_takes_45_minutes() -> None:
+    """Set-up, steps 1 to 7 and "A bot that listens" are said to take 45 minutes in all."""
+    headings = re.findall(
+        r'^###? (?:(\d)\. )?(.+?) \((\d+)( of the 45)? minutes', README, re.MULTILINE
+    )
+    path = [(number or title, int(time)) for number, title, time, of_45 in headings if of_45]
+    assert [step for step, _ in path] == ['Set-up', *'1234567', 'A bot that listens']
+    assert sum(time for _, time in path) == 45
+    assert [number for number, *_ in headings if number] == list('123456789')
+    assert README.index('**Here the 45-minute path ends.**') > README.index(
+        '### A bot that listens'
+    )
+
+
+@pytest.mark.parametrize(
+    'page', [page for page in PAGES if page not in ('README.md', 'docs/scaling.md')]
+)
+def test_each_page_says_how_long_it_takes(page: str) -> None:
+    """The first line under a page's title is its time."""
+    assert re.match(r'# .+\n\n\*\d+ minutes', PAGES[page])
+
+
+@pytest.mark.parametrize('term', GLOSSARY)
+def test_a_term_is_explained_where_it_is_first_used(term: str) -> None:
+    """Its first use is in bold type, in the paragraph that says what it is.
+
+    If code comes first, the explanation follows before any other code.
+    """
+    name, clause = GLOSSARY[term]
+    page = next(page for page in PAGES.values() if re.search(rf'\*\*{name}\*\*', page))
+    for earlier in list(PAGES.values())[: list(PAGES.values()).index(page)]:
+        assert _first_use(name, _seen(earlier)) is None, 'it is used on an earlier page'
+    seen = _seen(page)
+    defined = re.search(rf'\*\*{name}\*\*', seen)
+    assert defined is not None
+    in_prose = _first_use(name, re.sub(r'^```.*?^```$', _blank, seen, flags=CODE))
+    assert in_prose == defined.start() + 2
+    in_code = _first_use(name, seen)
+    assert in_code is not None
+    assert in_code == in_prose or seen[in_code : defined.start()].count('```') == 1
+    paragraph = seen[seen.rfind('\n\n', 0, in_prose) : seen.find('\n\n', in_prose)]
+    assert clause in ' '.join(paragraph.split())
+
+
+CODE = re.MULTILINE | re.DOTALL
+
+
+def _blank(match: re.Match[str]) -> str:
+    return ' ' * len(match[0])
+
+
+def _seen(page: str) -> str:
+    """A page without what no reader sees, and the targets of links; nothing else moves."""
+    return re.sub(r'<!--.*?-->|\]\([^)]*\)|https?:\S+', _blank, page, flags=re.DOTALL)
+
+
+def _first_use(name: str, text: str) -> int | None:
+    found = re.search(rf'(?<![\w.-]){name}(?![\w-])', text, re.IGNORECASE)
+    return found and found.start()
+
+
+def test_behind_is_said_of_lag_only() -> None:
+    """One word for one thing: what is behind has records still to read."""
+    for page, text in PAGES.items():
+        for found in re.finditer(r'\bbehind\b', text):
+            assert 'lag' in text[found.start() - 60 : found.end() + 60], (page, found)
 
 
 def test_commands_are_there() -> None:
@@ -69,48 +179,16 @@ def test_commands_are_there() -> None:
     """
     makefile = (ROOT / 'Makefile').read_text(encoding='utf-8')
     targets = re.findall(r'^([a-z-]+):', makefile, re.MULTILINE)
-    named = set(re.findall(r'(?:^|`)make ([a-z]+)', README, re.MULTILINE))
-    assert {'demo', 'test'} <= named <= set(targets)
-    modules = set(re.findall(r'python -m (\w+)', README))
-    assert {'broker', 'settings', 'demo'} <= modules
+    named = set(re.findall(r'(?:^|`)make ([a-z]+)', TEXT, re.MULTILINE))
+    assert {'demo', 'exercise', 'room', 'bench'} <= named <= set(targets)
+    modules = set(re.findall(r'python -m (\w+)', TEXT)) - {'mine'}  # the reader's own
+    assert {'broker', 'settings', 'walkthrough', 'deadletters'} <= modules
     assert [name for name in modules if importlib.util.find_spec(name) is None] == []
     files = re.findall(r'(?:-r|cp|copy) (\S+)', SHELL)
     assert [name for name in files if not (ROOT / name).is_file()] == []
 
 
-def test_the_tables_of_files_name_all_that_is_there() -> None:
-    """The root modules and the packages have a row each, in the order of CONTRIBUTING's tree."""
-    contributing = (ROOT / 'CONTRIBUTING.md').read_text(encoding='utf-8')
-    tree = re.search(r'^```text\n(errors\.py.*?)^```$', contributing, re.MULTILINE | re.DOTALL)
-    assert tree is not None
-    modules = re.findall(r'^(\w+\.py) ', tree[1], re.MULTILINE)
-    packages = re.findall(r'^(\w+/) ', tree[1], re.MULTILINE)
-    assert _named_in_table('module') == modules
-    assert _named_in_table('package') == packages
-    there = {path.name for path in ROOT.glob('*.py')} - {'conftest.py'}
-    assert set(modules) == there
-    assert [name for name in packages if not (ROOT / name / '__init__.py').is_file()] == []
-
-
-def _named_in_table(head: str) -> list[str]:
-    """The files named in the first column of the table whose first column has that head."""
-    table = re.search(rf'^\| {head} \|.*\n\| ---.*\n((?:\|.*\n)+)', README, re.MULTILINE)
-    assert table is not None
-    cells = [row.split('|')[1] for row in table[1].splitlines()]
-    return [name for cell in cells for name in re.findall(r'`(\w+(?:\.py|/))`', cell)]
-
-
-def test_what_it_says_about_sizes_is_true() -> None:
-    """No module is longer than the README says."""
-    said = re.search(r'none has more than (\d+) lines', PROSE)
-    assert said is not None
-    for path in MODULES:
-        assert len(path.read_text(encoding='utf-8').splitlines()) <= int(said[1]), path
-
-
-@pytest.mark.parametrize(
-    'page', ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/scaling.md', '.env.example']
-)
+@pytest.mark.parametrize('page', [*PAGES, 'CONTRIBUTING.md', 'CHANGELOG.md', '.env.example'])
 def test_pages_have_100_columns(page: str) -> None:
     """No line of the pages is longer than 100 characters, apart from the rows of tables."""
     lines = (ROOT / page).read_text(encoding='utf-8').splitlines()
@@ -136,7 +214,7 @@ def test_settings_in_the_table_are_settings() -> None:
     from connection.heroku import HEROKU_VARIABLES
 
     row = r'^\| (`(?:KAFKA|WORKSHOP)_[^|]*) \|[^|]*\| ([^|]*) \|$'
-    table = re.findall(row, README, re.MULTILINE)
+    table = re.findall(row, PAGES['docs/your-own-kafka.md'], re.MULTILINE)
     names = [name for row, _ in table for name in re.findall(r'`(\w+)`', row)]
     assert len(names) >= 15
     options = {
@@ -154,17 +232,25 @@ def test_settings_in_the_table_are_settings() -> None:
     assert dict(table)['`KAFKA_BOOTSTRAP_SERVERS`'] == f'`{settings.DEFAULT_SERVERS}`'
 
 
-def test_links_lead_somewhere() -> None:
+@pytest.mark.parametrize('page', PAGES)
+def test_links_lead_somewhere(page: str) -> None:
     """Links within the repository lead to a file, a heading or a picture that is there."""
-    for target in re.findall(r'\]\((?!https?:)([^)]+)\)', README):
+    for target in re.findall(r'\]\((?!https?:)([^)]+)\)', PAGES[page]):
         file, _, heading = target.partition('#')
-        text = README if not file else (ROOT / file).read_text(encoding='utf-8', errors='replace')
+        path = (ROOT / page).parent / file if file else ROOT / page
+        assert path.exists(), target
         if heading:
-            headings = [
-                re.sub(r'[^\w -]', '', title).strip().lower().replace(' ', '-')
-                for title in re.findall(r'^#+ (.+)$', text, re.MULTILINE)
-            ]
-            assert heading in headings, target
+            titles = re.findall(r'^#+ (.+)$', path.read_text(encoding='utf-8'), re.MULTILINE)
+            assert heading in [
+                re.sub(r'[^\w -]', '', title).strip().lower().replace(' ', '-') for title in titles
+            ], target
+
+
+def test_every_page_can_be_reached() -> None:
+    """The README has a link to each page of docs/, and all of them are checked here."""
+    there = {f'docs/{path.name}' for path in (ROOT / 'docs').glob('*.md')} - {'docs/upstream.md'}
+    assert there == PAGES.keys() - {'README.md'}
+    assert [page for page in there if f'({page})' not in README] == []
 
 
 def test_a_service_of_ones_own_is_short() -> None:
@@ -175,7 +261,7 @@ def test_a_service_of_ones_own_is_short() -> None:
 
 
 def test_names_in_code_are_those_of_the_library() -> None:
-    """What the README's code imports from a module of ours is in its `__all__`."""
+    """What the pages' code imports from a module of ours is in its `__all__`."""
     for text in PYTHON:
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.ImportFrom) and (ROOT / f'{node.module}.py').is_file():

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sybil import Document
 
-from tests.support import readme_blocks
+from tests.support import readme_blocks, readme_prompts
 
 
 @pytest.fixture
@@ -24,8 +25,11 @@ class Markdown:
         self.namespace: dict[str, object] = {}
 
     def run(self, *parts: str) -> None:
-        """Run a document; a part that is no comment is a block of Python."""
-        text = [part if part.startswith('<!--') else f'```python\n{part}\n```' for part in parts]
+        """Run a document; a part that is no comment or block is Python."""
+        text = [
+            part if part.startswith(('<!--', '```')) else f'```python\n{part}\n```'
+            for part in parts
+        ]
         self.path.write_text('# Sample\n\n' + '\n\n'.join(text) + '\n', encoding='utf-8')
         document = Document.parse(str(self.path), readme_blocks.parse)
         document.namespace = self.namespace
@@ -96,7 +100,7 @@ def test_a_block_that_ignores_ctrl_c_fails(
     document: Markdown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A loop that Ctrl-C does not leave fails, and its process is ended."""
-    monkeypatch.setattr(readme_blocks, 'PATIENCE', 0.5)
+    monkeypatch.setattr(readme_prompts, 'PATIENCE', 0.5)
     with pytest.raises(AssertionError, match='after Ctrl-C'):
         document.run(
             '<!-- interrupt after 0.5 s -->',
@@ -108,14 +112,14 @@ def test_a_block_that_ignores_ctrl_c_fails(
 
 def test_a_block_that_never_ends_fails(document: Markdown, monkeypatch: pytest.MonkeyPatch) -> None:
     """An endless block that does not say so fails."""
-    monkeypatch.setattr(readme_blocks, 'PATIENCE', 0.2)
+    monkeypatch.setattr(readme_prompts, 'PATIENCE', 0.2)
     with pytest.raises(AssertionError, match='still running'):
         document.run('import time\nwhile True: time.sleep(0.01)')
 
 
 def test_what_is_expected_must_come(document: Markdown, monkeypatch: pytest.MonkeyPatch) -> None:
     """Output that was promised and did not come fails, and so does output of an earlier block."""
-    monkeypatch.setattr(readme_blocks, 'PATIENCE', 0.5)
+    monkeypatch.setattr(readme_prompts, 'PATIENCE', 0.5)
     with pytest.raises(AssertionError, match="did not print 'blue'"):
         document.run('print("blue")', 'print("red")', '<!-- expect: blue -->')
 
@@ -151,9 +155,55 @@ def test_prompts_are_doctests(document: Markdown) -> None:
         document.run('>>> 42\n43')
 
 
-def test_invisible_blocks_run(document: Markdown) -> None:
-    """A block in an HTML comment is run."""
-    document.run('<!-- invisible-code-block: python\na = 1\n-->', 'assert a == 1')
+def test_a_block_is_typed_again_until_it_is_so(
+    document: Markdown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What takes a moment is asked again, as a reader would; what never comes is a failure."""
+    counting = ['count = iter(range(9))', '<!-- again until: 3 -->']
+    document.run(*counting, 'next(count)', 'assert next(count) == 4')
+    monkeypatch.setattr(readme_prompts, 'PATIENCE', 0.5)
+    with pytest.raises(AssertionError, match="did not print '3'"):
+        document.run(*counting, '"never"')
+
+
+def test_a_document_has_a_copy_of_the_project(document: Markdown) -> None:
+    """Files that blocks write are there for its commands, and nowhere else."""
+    document.run(
+        '<!-- file: mine/greeting.py -->',
+        'print("hello from a file")',
+        '<!-- run -->',
+        '```sh\npython -m mine.greeting\n```',
+        '<!-- expect: hello from a file -->',
+        'import os; os.getcwd(), os.environ["KAFKA_PREFIX"][:7]',
+        "<!-- expect: 'sample-' -->",
+        'open("mine/greeting.py").close()',
+    )
+    assert not (readme_blocks.ROOT / 'mine' / 'greeting.py').exists()
+    place: Any = document.namespace['place']
+    assert place.folder.exists()
+    readme_blocks.close(document.namespace)
+    assert not place.folder.exists()
+
+
+def test_a_command_that_fails_fails(document: Markdown) -> None:
+    """A command's status counts, and so does what it was expected to print."""
+    with pytest.raises(AssertionError, match='ended with 3'):
+        document.run('<!-- run -->', '```sh\nexit 3\n```')
+    with pytest.raises(AssertionError, match="did not print 'blue'"):
+        document.run('<!-- run -->', '```sh\necho red\n```', '<!-- expect: blue -->')
+
+
+def test_a_session_that_is_killed_begins_anew(document: Markdown) -> None:
+    """`kill -9` ends a session in the middle of its block; the next block meets a new one."""
+    document.run(
+        '<!-- session: two; interrupt after 60 s -->',
+        'import time\na = 1\nwhile True: time.sleep(0.01)',
+        '<!-- killed: two -->',
+        '```sh\nkill -9 12345\n```',
+        '<!-- session: two -->',
+        '"a" in globals()',
+        '<!-- expect: False -->',
+    )
 
 
 @pytest.mark.parametrize(
@@ -161,12 +211,14 @@ def test_invisible_blocks_run(document: Markdown) -> None:
     [
         '<!-- interupt after 3 s -->',
         '<!-- session two -->',
-        '<!-- invisible-code-block: python\na = 1',
+        '<!-- invisible-code-block: python\na = 1\n-->',
+        '```sh\necho not closed',
+        '<!-- run -->',
     ],
 )
 def test_a_comment_that_says_nothing_known_is_refused(document: Markdown, wrong: str) -> None:
     """A misspelt comment is an error, so that no check is left out in silence."""
-    with pytest.raises(ValueError, match=r'says nothing|not closed'):
+    with pytest.raises(ValueError, match=r'says nothing|not closed|of another kind'):
         document.run(wrong, 'pass')
 
 

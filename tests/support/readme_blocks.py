@@ -1,30 +1,35 @@
-"""Runs the Python blocks of a Markdown document as a reader would type them.
+"""Runs the blocks of a Markdown document as a reader would type them.
 
-Each session a Python process of its own.
+Each session is a Python process of its own. A document has a copy of the project to itself, and
+topics of its own (by ``KAFKA_PREFIX``), so it leaves nothing behind.
 
 HTML comments, which a reader does not see, say what the blocks cannot (several in one comment: a
-semicolon between them)::
+semicolon between them). Before a block:
 
-    <!-- session: two -->             the next block is typed at the prompt named "two" (otherwise:
-    "main") <!-- interrupt after 3 s -->      the next block is endless. It goes on beside the
-    following blocks of other sessions, and gets
-                                      Ctrl-C before its session's next block; ending by itself, or
-                                      before 3 s, is a failure
-    <!-- expect: red said: hello -->  the block before prints this, within 15 s; `expect in two:`
-    looks at the prompt named "two" <!-- invisible-code-block: python ...
-    a block that a reader does not see -->
+    ``session: two``             it is typed at the prompt named "two" (otherwise: "main")
+    ``interrupt after 3 s``      it is endless. It goes on beside the following blocks of other
+                                 sessions, and gets Ctrl-C before its session's next block; ending
+                                 by itself, or before 3 s, is a failure
+    ``meanwhile``                it goes on beside the following blocks of other sessions, and its
+                                 end is waited for before its session's next block
+    ``again until: True``        it is typed again until it prints this
+    ``file: mine/my_bot.py``     it is written to that file, not typed
+    ``run``                      it is a shell's (``sh``), and is run to its end
+    ``killed: two``              it is a shell's, and ends the session by ``kill -9``
+    ``console``                  its lines are typed where the broker runs
+
+After one: ``expect: red said: hello`` (the block prints this, within 15 s); ``expect in two:``
+looks at the prompt named "two". ``stop: two`` gives that one its Ctrl-C now.
 """
 
-import codecs
 import functools
-import json
 import os
 import re
-import signal
+import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -32,190 +37,109 @@ from typing import Any
 
 from sybil import Document, Example, Region
 
-from tests.support import testkafka
+from tests.support import readme_prompts, testkafka
+from tests.support.readme_prompts import Ended, Session
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 15.0
+
+# What is not part of a fresh copy of the project.
+LEFT_OUT = ('.venv', '.git', '.env', '.kafka', 'mine', '.*_cache', '__pycache__', '*.db', '*.png')
 
 PIECE = re.compile(
-    r'^(?P<indent> *)```python\n(?P<block>.*?)^(?P=indent)```$'
-    r'|^<!-- invisible-code-block: python\n(?P<invisible>.*?)^-->$'
-    r'|^ *<!-- (?P<comment>[a-z][^\n]*) -->$',
+    r'^(?P<indent> *)```(?P<kind>\w*)\n(?P<block>.*?)^(?P=indent)```$'
+    r'|^ *<!-- (?P<comment>[a-z].*?) ?-->$',
     re.MULTILINE | re.DOTALL,
 )
 SAYING = re.compile(
-    r'session: (?P<session>\w+)|interrupt after (?P<seconds>[\d.]+) s'
+    r'session: (?P<session>\w+)|interrupt after (?P<endless>[\d.]+) s|(?P<meanwhile>meanwhile)'
+    r'|again until: (?P<until>.+)|stop: (?P<stop>\w+)|file: (?P<file>[\w./]+)|(?P<run>run)'
+    r'|killed: (?P<killed>\w+)|(?P<console>console)'
     r'|expect(?: in (?P<where>\w+))?: (?P<text>.+)',
     re.DOTALL,
 )
+NOT_TYPED = ('run', 'killed', 'console')  # blocks of these are no Python
 
 
-class Session:
-    """A Python process that runs blocks; at most one at a time."""
+Sessions = dict[str, Any]
 
-    def __init__(self, name: str, environment: dict[str, str]) -> None:
-        self.name = name
-        self.output = ''
-        self.outcome: str | None = 'ended'
-        self._endless_until: float | None = None
-        self._changed = threading.Condition()
-        self._process = subprocess.Popen(
-            [sys.executable, '-u', '-m', 'tests.support.readme_session'],
-            cwd=ROOT,
-            env=environment | {'PYTHONIOENCODING': 'utf-8'},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+
+class Place:
+    """Where a document is run: a copy of the project, and a Kafka with topics of its own."""
+
+    def __init__(self, example: Example) -> None:
+        self._temporary = tempfile.TemporaryDirectory()
+        self.folder = Path(self._temporary.name, 'project')
+        shutil.copytree(ROOT, self.folder, ignore=shutil.ignore_patterns(*LEFT_OUT))
+        kafka = example.namespace.get('kafka')
+        self.cluster: Any = example.namespace.get('three_brokers')
+        environment = kafka.environment if kafka else self.cluster.env() if self.cluster else {}
+        self.environment = testkafka.clean(os.environ) | environment
+        self.environment['KAFKA_PREFIX'] = (
+            f'{environment.get("KAFKA_PREFIX", "")}{Path(example.path).stem}-{os.getpid()}.'
         )
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
-
-    def run(self, source: str, file: str, line: int, endless: float | None = None) -> None:
-        """Type a block. Waits for its end, or, where it is endless (for at least so many seconds).
-
-        For nothing.
-        """
-        self.interrupt()
-        if self._process.poll() is not None:
-            raise AssertionError(
-                f'Session {self.name} is gone since an earlier block failed there.'
-            )
-        with self._changed:
-            self.output, self.outcome = '', None
-        assert self._process.stdin is not None
-        self._process.stdin.write(
-            json.dumps({'source': source, 'file': file, 'line': line}).encode() + b'\n'
-        )
-        self._process.stdin.flush()
-        if endless is None:
-            self._wait_for_end(
-                4 * PATIENCE,
-                'The block is still running after {} s. Mark it with <!-- interrupt after 3 s -->.',
-            )
-        else:
-            self._endless_until = time.monotonic() + endless
-
-    def expect(self, text: str) -> None:
-        """Wait until the output since the last block began holds this text."""
-        with self._changed:
-            if not self._changed.wait_for(lambda: text in self.output, PATIENCE):
-                raise AssertionError(
-                    f'Session {self.name} did not print {text!r} within {PATIENCE:g} s, '
-                    f'but:\n{self.output}'
-                )
-
-    def interrupt(self) -> None:
-        """Ctrl-C to the endless block that is running here, if one is.
-
-        Fails if it ended by itself.
-        """
-        if self._endless_until is None:
-            return
-        with self._changed:
-            until, self._endless_until = self._endless_until, None
-            if self._changed.wait_for(
-                lambda: self.outcome is not None, max(0.0, until - time.monotonic())
-            ):
-                raise AssertionError(
-                    f'The endless block in session {self.name} ended by itself: '
-                    f'{self.outcome}\n{self.output}'
-                )
-        self._process.send_signal(signal.SIGINT)
-        self._wait_for_end(PATIENCE, 'The endless block went on for {} s after Ctrl-C.')
+        self.environment['PYTHONIOENCODING'] = 'utf-8'
+        scripts = str(Path(sys.executable).parent)  # as in a virtual environment that is activated
+        self.environment['PATH'] = f'{scripts}{os.pathsep}{os.environ["PATH"]}'
 
     def close(self) -> None:
-        """End the process, whatever it is doing."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            self._process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._listener.join(PATIENCE)  # it reads until the process has ended
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-
-    def _wait_for_end(self, seconds: float, complaint: str) -> None:
-        with self._changed:
-            if not self._changed.wait_for(lambda: self.outcome is not None, seconds):
-                self._process.kill()
-                raise AssertionError(
-                    complaint.format(f'{seconds:g}') + f' It printed:\n{self.output}'
-                )
-            if self.outcome not in ('ended', 'interrupted'):
-                raise AssertionError(f'In session {self.name}:\n{self.output}{self.outcome}')
-
-    def _listen(self) -> None:
-        assert self._process.stdout is not None
-        decode = codecs.getincrementaldecoder('utf-8')('replace').decode
-        pending = ''
-        for data in iter(functools.partial(os.read, self._process.stdout.fileno(), 65536), b''):
-            pending += decode(data)
-            with self._changed:
-                while '\0' in pending:  # text, then the outcome between two zeros
-                    text, _, rest = pending.partition('\0')
-                    outcome, closed, rest = rest.partition('\0')
-                    self.output += text
-                    pending = f'\0{outcome}' if not closed else rest
-                    if not closed:
-                        break
-                    self.outcome = json.loads(outcome)
-                else:
-                    self.output, pending = self.output + pending, ''
-                self._changed.notify_all()
-        with self._changed:
-            self.outcome = f'The process ended with {self._process.wait()}.'
-            self._changed.notify_all()
+        """Remove the copy."""
+        self._temporary.cleanup()
 
 
 def parse(document: Document) -> Iterable[Region]:
     """Sybil's parser: the regions of a Markdown document that are run.
 
-    One at its end that stops what still runs.
+    One at its end stops what still runs.
     """
-    session, endless = 'main', None
-    last = session
-    blocks = 0
+    said: dict[str, str] = {}  # about the next block
+    last = ''
     for piece in PIECE.finditer(document.text):
         start, end = piece.span()
-        source = piece['block'] or piece['invisible']
-        if source is not None:
-            blocks += 1
-            yield Region(
-                start,
-                end,
-                functools.partial(_run, session, textwrap.dedent(source), endless),
-                _evaluate,
-            )
-            session, endless, last = 'main', None, session
+        if piece['comment'] is None:
+            act = _act(piece, said)
+            if act is not None:
+                yield Region(start, end, act, _evaluate)
+                last = 'shell' if said.keys() & set(NOT_TYPED) else said.get('session', 'main')
+            elif said:
+                raise ValueError(f'{document.path}: {said} is said of a block of another kind.')
+            said = {}
             continue
         for saying in _sayings(piece['comment'], document, start):
-            if saying['session']:
-                session = saying['session']
-            elif saying['seconds']:
-                endless = float(saying['seconds'])
+            if saying['stop']:
+                yield Region(start, end, functools.partial(_interrupt, saying['stop']), _evaluate)
+            elif saying['text'] is None:
+                said |= {name: text for name, text in saying.groupdict().items() if text}
             else:
-                yield Region(
-                    start,
-                    end,
-                    functools.partial(_expect, saying['where'] or last, saying['text']),
-                    _evaluate,
-                )
-    if blocks != document.text.count('```python') + document.text.count(
-        '<!-- invisible-code-block: python'
-    ):
-        raise ValueError(
-            f'{document.path}: a ```python block or an invisible one is not closed, or not '
-            'closed as it was opened.'
-        )
-    yield Region(document.end, document.end, _stop, _evaluate)
+                expect = functools.partial(_expect, saying['where'] or last, saying['text'])
+                yield Region(start, end, expect, _evaluate)
+    if document.text.count('```') % 2:
+        raise ValueError(f'{document.path}: a block is not closed as it was opened.')
+    if last:  # not for a page that is only read
+        yield Region(document.end, document.end, _stop, _evaluate)
 
 
 def close(namespace: dict[str, Any]) -> None:
     """Sybil's teardown: end the document's sessions."""
     for session in namespace.pop('sessions', {}).values():
         session.close()
+    if place := namespace.pop('place', None):
+        place.close()
+
+
+def _act(piece: re.Match[str], said: dict[str, str]) -> Any:
+    """What is to be done with a block; None: nothing, it is there to be read only."""
+    source = textwrap.dedent(piece['block'])
+    if piece['kind'] == 'sh' and 'run' in said:
+        return functools.partial(_run_shell, source)
+    if piece['kind'] == 'sh' and 'killed' in said:
+        return functools.partial(_kill, said['killed'])
+    if piece['kind'] == '' and 'console' in said:
+        return functools.partial(_type_at_console, source)
+    if piece['kind'] != 'python' or said.keys() & set(NOT_TYPED):
+        return None
+    if 'file' in said:
+        return functools.partial(_write, said['file'], source)
+    return functools.partial(_type, source, said)
 
 
 def _sayings(comment: str, document: Document, start: int) -> Iterator[re.Match[str]]:
@@ -233,24 +157,66 @@ def _evaluate(example: Example) -> str | None:
     try:
         example.parsed(example, example.namespace.setdefault('sessions', {}))
     except AssertionError as failure:
-        return str(
-            failure
-        )  # what went wrong is in the document, so pytest shows no traceback through this file
+        return str(failure)  # what went wrong is in the document: pytest shows no traceback
     return None
 
 
-def _run(
-    name: str, source: str, endless: float | None, example: Example, sessions: dict[str, Session]
-) -> None:
+def _place(example: Example) -> Place:
+    if 'place' not in example.namespace:
+        example.namespace['place'] = Place(example)
+    place: Place = example.namespace['place']
+    return place
+
+
+def _type(source: str, said: dict[str, str], example: Example, sessions: Sessions) -> None:
+    name = said.get('session', 'main')
     if name not in sessions:
-        kafka = example.namespace.get('kafka')
-        sessions[name] = Session(
-            name, testkafka.clean(os.environ) | (kafka.environment if kafka else {})
-        )
-    sessions[name].run(source, Path(example.path).name, example.line + 1, endless)
+        place = _place(example)
+        sessions[name] = Session(name, place.environment, place.folder)
+    session, deadline = sessions[name], time.monotonic() + 4 * readme_prompts.PATIENCE
+    where = (Path(example.path).name, example.line + 1)
+    endless = float(said['endless']) if 'endless' in said else None
+    session.run(source, *where, endless, meanwhile='meanwhile' in said)
+    while 'until' in said and said['until'] not in session.output:
+        if time.monotonic() > deadline:
+            session.expect(said['until'])
+        session.run(source, *where)
 
 
-def _expect(name: str, text: str, _example: Example, sessions: dict[str, Session]) -> None:
+def _write(file: str, source: str, example: Example, _sessions: Sessions) -> None:
+    path = _place(example).folder / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(source, encoding='utf-8')
+
+
+def _run_shell(source: str, example: Example, sessions: Sessions) -> None:
+    place = _place(example)
+    result = subprocess.run(
+        ['sh', '-e', '-c', source],
+        cwd=place.folder,
+        env=place.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding='utf-8',
+        timeout=4 * readme_prompts.PATIENCE,
+    )
+    assert result.returncode == 0, f'It ended with {result.returncode}:\n{result.stdout}'
+    sessions['shell'] = Ended(result.stdout)
+
+
+def _kill(name: str, _example: Example, sessions: Sessions) -> None:
+    sessions.pop(name).kill()
+
+
+def _type_at_console(source: str, example: Example, sessions: Sessions) -> None:
+    from broker import console
+
+    cluster = _place(example).cluster
+    answers = [console.execute(cluster, line) for line in source.splitlines()]
+    sessions['shell'] = Ended('\n'.join(answers))
+
+
+def _expect(name: str, text: str, _example: Example, sessions: Sessions) -> None:
     if name not in sessions:
         raise AssertionError(
             f'There is no session {name} yet, only: {", ".join(sessions) or "none"}'
@@ -258,6 +224,10 @@ def _expect(name: str, text: str, _example: Example, sessions: dict[str, Session
     sessions[name].expect(text)
 
 
-def _stop(_example: Example, sessions: dict[str, Session]) -> None:
+def _interrupt(name: str, _example: Example, sessions: Sessions) -> None:
+    sessions[name].interrupt()
+
+
+def _stop(_example: Example, sessions: Sessions) -> None:
     for session in sessions.values():
         session.interrupt()

@@ -5,7 +5,8 @@ The process that readme_blocks.py starts for each of its sessions.
 Blocks arrive on standard input, a JSON line each, and run one after another in one namespace, as if
 typed line by line: the value of an expression is shown, and an empty line ends a compound
 statement. What a block prints goes to standard output, then ``\0``, how it ended as JSON, and
-``\0``. When standard input closes, the process ends, whatever it is doing.
+``\0``; when its last statement begins, it says so in the same way. When standard input closes, the
+process ends, whatever it is doing.
 """
 
 import codeop
@@ -56,9 +57,12 @@ def _run(block: Block, namespace: dict[str, Any]) -> str:
 def _type(block: Block, namespace: dict[str, Any]) -> None:
     complete = codeop.CommandCompiler()
     typed = '\n' * (block['line'] - 1)
-    for line in [*block['source'].splitlines(), '']:
+    lines = [*block['source'].rstrip().splitlines(), '']
+    for number, line in enumerate(lines):
         typed += line
         if code := complete(typed, block['file'], 'single'):
+            if number >= len(lines) - 2:
+                print('\0"last statement"\0', end='', flush=True)
             exec(code, namespace)
             typed = '\n' * typed.count('\n')
         typed += '\n'
