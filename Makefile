@@ -9,6 +9,7 @@ PYTEST ?=
 WORKERS ?= auto
 BENCH ?=
 FROM ?=
+MINUTES ?=
 
 VENV := .venv
 ifeq ($(OS),Windows_NT)
@@ -53,6 +54,10 @@ check: lint types  ## while working: lint, types, and the tests that need no Kaf
 .PHONY: torture
 torture: $(VENV)/dev  ## the long tests, one after another: brokers killed, paused and cut off under load
 	@$(RUN) -m pytest -m torture --timeout 900 $(PYTEST)
+
+.PHONY: soak
+soak: $(VENV)/dev  ## half an hour of restarts, kills, deleted records and wrong clocks: every alert exact, memory flat (MINUTES=2 for a short one)
+	@$(RUN) -W ignore -m tests.soak $(if $(MINUTES),--minutes $(MINUTES))
 
 .PHONY: newest
 newest: $(VENV)/dev  ## the client tests on the newest kafka-python, pre-releases included; reports only (FROM=folder: its sources)

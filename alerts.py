@@ -75,8 +75,12 @@ class AlertService(Runnable):
         alert_type: what kind of alert it writes. For a child to set.
         duration: the seconds of messages that ``state`` depends on. For a child to set.
         state: in ``process_message``, what is remembered of the message's partition.
-        now: in ``process_message``, the time of the message in seconds. It never goes back within a
-            partition, whatever the senders' clocks say.
+        now: in ``process_message``, what time it is on the message's partition, in seconds: what at
+            least two senders agree on. It never goes back, whatever the senders' clocks say. While
+            only one has ever spoken there, it is that one's time.
+        sent: in ``process_message``, the message's own time: it is not before ``now``, and never
+            goes back for a sender. Only a sender's own clock can put it ahead. Take it for what you
+            remember of each sender, and ``now`` for what you remember of all.
 
     All other attributes begin with an underscore: the names without one are yours.
 
@@ -112,7 +116,7 @@ class AlertService(Runnable):
         self.offset = offset
         self.dead_letter_topic = dead_letter_topic
         self.state: Any = None
-        self.now = 0.0
+        self.now = self.sent = 0.0
         self._clock = clock
         self._loop: ViewLoop | ExactlyOnceLoop | None = None
         self._print = True
@@ -132,7 +136,7 @@ class AlertService(Runnable):
 
         Args:
             message: the record: ``message.value['sender']``, ``message.value['contents']``. Its
-                time is ``self.now``.
+                time is ``self.sent``.
         """
         raise NotImplementedError(
             f'{type(self).__name__} needs a process_message(self, message) that calls '
@@ -282,8 +286,14 @@ def _shortened(alert: Alert) -> Alert:
 class ThrottlingAlertService(AlertService):
     """Alerts on every message by which a sender has more than ``limit`` in ``duration`` seconds.
 
-    Each partition is counted for itself; a sender's messages are on one, if they are keyed by
-    sender.
+    Each partition is counted for itself. A sender's messages are all on one if they are keyed by
+    sender, as `send_msg` does; a sender who uses several keys is allowed ``limit`` on each
+    partition. If that matters, let `services.Rekey` copy the topic, keyed by sender, and watch the
+    copy.
+
+    A sender's timestamps count for that sender only: a message is never earlier than what at least
+    two senders agree on, nor than its sender's last one, and never later than now. Who is alone on
+    a partition is believed.
 
     Args:
         monitor_topic: as for `AlertService`, and so are ``alert_topic``, ``group_id``, ``offset``
@@ -291,7 +301,7 @@ class ThrottlingAlertService(AlertService):
         limit: messages that are allowed within the window.
         duration: the window in seconds of record time.
         repeat_interval: seconds of quiet about a sender after an alert; 0 alerts on every message
-            over the limit.
+            over the limit. It outlives a restart, see ``docs/scaling.md``.
 
     Attributes:
         limit: as given, and so are ``duration`` and ``repeat_interval``.
@@ -330,7 +340,7 @@ class ThrottlingAlertService(AlertService):
 
     def process_message(self, message: Any) -> None:
         """Count it."""
-        if self.state.over(message.value['sender'], self.now):
+        if self.state.over(message.value['sender'], self.sent):
             self.emit_alert(message)
 
     def get_alert_message(self, message: Any) -> str:

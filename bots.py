@@ -22,9 +22,10 @@ import markovify
 from kafka import TopicPartition
 from markovify.chain import BEGIN, END
 
+import settings
 from errors import MessageError
 from processing.at_least_once import Service
-from processing.replay import causes, origin, read_back
+from processing.replay import Causes, origin, read_back
 from schemas import HumanMessage, chat_line, show
 
 __all__ = ['AnswerBot', 'RoomTalker', 'is_from_bot']
@@ -44,7 +45,10 @@ class AnswerBot(Service):
 
     With ``group_id`` it is durable, at least once and idempotent: each answer names the message
     that it answers in a header, so that after a crash the bot sees in the log itself which
-    answers were given.
+    answers were given, however long ago. At its start it reads a topic of one partition from its
+    last commit on, any other one from its beginning (about 5 s for a million messages). What the
+    log cannot tell is what another instance says at the same moment: one that Kafka takes for dead,
+    and that answers all the same, doubles an answer.
 
     Args:
         topic: the room.
@@ -72,7 +76,7 @@ class AnswerBot(Service):
         super().__init__(topic, group_id, offset)
         self.sender = sender
         self._answers = answers or {}
-        self._answered: set[str] = set()  # the origins of the messages that have their answer
+        self._answered = Causes(topic, self._is_mine)
 
     def answer(self, message: HumanMessage) -> str | None:
         """What to say to a message; None keeps quiet. No Kafka here, so it is easily tested.
@@ -85,8 +89,23 @@ class AnswerBot(Service):
     def start_at(self, partitions: set[TopicPartition]) -> dict[TopicPartition, int]:
         """Before the first message: which answers were given already?"""
         if self.group_id is not None:
-            self._answered |= causes(self.topic)
+            self._answered.catch_up(self._since())
         return {}
+
+    def _since(self) -> int:
+        """An offset before which no answer can be that still matters.
+
+        On a topic of one partition an answer is behind its question, and the question behind what
+        the group has committed. Of several partitions nothing like that can be said.
+        """
+        partitions = self.open().assignment()
+        numbers = self.open().partitions_for_topic(settings.topic_name(self.topic))
+        if len(partitions) != 1 or len(numbers or ()) != 1:
+            return 0
+        return self.open().committed(*partitions) or 0
+
+    def _is_mine(self, record: Any) -> bool:
+        return (SIGNATURE, self.sender.encode()) in record.headers
 
     def on_message(self, record: Any) -> None:
         """Answer a person's message once, and print what was said."""

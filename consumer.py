@@ -11,8 +11,6 @@ log, and can move it.
 import connection.this_python  # noqa: F401 - says what this Python lacks
 
 import datetime
-import importlib
-from collections.abc import Callable
 from typing import Any
 
 import kafka.errors
@@ -21,6 +19,7 @@ import settings
 from client import send_errors
 from client.chat_producer import REFUSALS
 from client.consumer_loop import ChatConsumer
+from client.dead_letters import Forwarder
 from connection import diagnosis
 from errors import MessageError
 
@@ -52,7 +51,8 @@ def get_consumer(
         timeout: seconds without a record after which a loop ends; None waits for ever. The time
             that the loop's body takes does not count.
         schema: a TypedDict that each value must fit, such as ``schemas.HumanMessage``.
-        dead_letter_topic: where records that cannot be read are forwarded to, unchanged.
+        dead_letter_topic: where records that cannot be read are forwarded to, unchanged unless
+            they are too large.
         **options: kafka-python's own options, for the rare case.
 
     Returns:
@@ -81,8 +81,9 @@ def get_consumer(
     # A partition that appears later is read from its beginning: all of it was sent after this call.
     known = settings.client_options('consumer', **{'auto_offset_reset': 'earliest', **options})
     diagnosis.require_access(known, names, 'read', known.get('group_id'))
+    letters = None if dead_letter_topic is None else Forwarder(dead_letter_topic)
     try:
-        made = ChatConsumer(schema=schema, on_malformed=_forward_to(dead_letter_topic), **known)
+        made = ChatConsumer(schema=schema, dead_letters=letters, **known)
     except kafka.errors.KafkaTimeoutError as error:
         raise diagnosis.explain(known, error) from error
     except MessageError:
@@ -95,18 +96,6 @@ def get_consumer(
         made.close(autocommit=False)
         raise
     return made
-
-
-def _forward_to(dead_letter_topic: str | None) -> Callable[[list[Any]], object] | None:
-    """What is done with records that cannot be read, besides reporting them."""
-    if dead_letter_topic is None:
-        return None
-
-    def forward(records: list[Any]) -> None:
-        deadletters = importlib.import_module('deadletters')  # it stands a floor above this one
-        deadletters.forward_all(dead_letter_topic, records)
-
-    return forward
 
 
 def _check(

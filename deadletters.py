@@ -1,82 +1,58 @@
 """Messages that could not be read: kept, with what is known of them, and sent again later.
 
-A consumer or service with ``dead_letter_topic=`` forwards such a record unchanged and goes on. Its
+A consumer or service with ``dead_letter_topic=`` forwards such a record as it is and goes on. Its
 headers say where it came from and why it is here::
 
     dead-letter-topic, dead-letter-partition, dead-letter-offset
-    dead-letter-time    ISO 8601, UTC
-    dead-letter-why     what is wrong with it
-    dead-letter-cut     how long it was, if it was too large to be kept whole
+    dead-letter-original-timestamp    its time in milliseconds since 1970, and
+    dead-letter-original-time         the same as ISO 8601, UTC
+    dead-letter-time                  when it was found: ISO 8601, UTC
+    dead-letter-why                   what is wrong with it
+    dead-letter-cut                   how long its value was, if it was too large to be kept whole
+    dead-letter-cut-key               how long its key was, if that was too large
+    dead-letter-cut-headers           how many of its headers are kept, if they were too large
 
-``python -m deadletters human-messages.dead`` sends them back to where they came from.
+The letter's own time is when it was written, so it is kept as long as the dead-letter topic keeps
+anything, however old the original is.
+
+``python -m deadletters human-messages.dead`` sends them back to ``human-messages``, each exactly
+once: a letter, and that it was sent, are written in one transaction.
 
 The one idea to take away: a bad message must stop nobody, and must not be thrown away either.
 """
 
 import connection.this_python  # noqa: F401 - says what this Python lacks
 
-import datetime
-import logging
+import argparse
+import re
 import sys
-import time
+from collections.abc import Iterable
 from typing import Any
 
-import kafka
-import kafka.errors
-from kafka import OffsetAndMetadata, TopicPartition
-
 import settings
-from client.read_to_end import read_to_end
+from client.dead_letters import Forwarder
+from client.redrive import PassedBy, Redrive
 from client.send_errors import check_topic
-from connection import diagnosis
-from errors import AccessError, ChatError, DeliveryError, MessageError
+from errors import ChatError, MessageError
 from producer import send_raw
-from schemas import Malformed
 
-__all__ = ['forward', 'forward_all', 'letter', 'redrive']
+__all__ = ['Redriven', 'forward', 'forward_all', 'letter', 'redrive']
 
-log = logging.getLogger(__name__)
-
-Headers = list[tuple[str, bytes]]
-
-PREFIX = 'dead-letter-'  # of our headers
-# With its headers a letter must fit where its original did (max.message.bytes, 1,048,588).
-MAX_BYTES = 1_000_000
-CUT_BYTES = 500_000  # that are kept of a record which does not
+# The topic that a dead-letter topic is named after, as people name them.
+NAMED_AFTER = re.compile(r'(.+?)[._-](?:dead|dead[._-]?letters?|dlq|dlt)', re.IGNORECASE)
 ACKNOWLEDGEMENT_TIMEOUT = 10.0  # seconds
-JOINING = 15.0  # seconds until a member of a group that was killed is missed
-POLL_MS = 100
 
 
 def letter(topic: str, record: Any) -> dict[str, Any]:
     """A dead letter, as the arguments of ``KafkaProducer.send``.
 
-    Bytes, key and headers are the original's, and there are the five headers.
+    Bytes, key and headers are the original's unless they are too large, and there are our headers.
 
     Args:
         topic: the dead-letter topic, without the prefix.
         record: a consumer record whose value is a ``Malformed``.
     """
-    malformed: Malformed = record.value
-    value = malformed.data
-    origin = {
-        'topic': record.topic,
-        'partition': record.partition,
-        'offset': record.offset,
-        'time': datetime.datetime.now(datetime.UTC).isoformat(),
-        'why': malformed.why,
-    }
-    if value is not None and len(value) > MAX_BYTES:
-        origin['cut'] = len(value)
-        value = value[:CUT_BYTES]
-    ours = [(PREFIX + name, str(said).encode()) for name, said in origin.items()]
-    return {
-        'topic': settings.topic_name(topic),
-        'value': value,
-        'key': _key_bytes(record),
-        'headers': _without_ours(record.headers) + ours,
-        'timestamp_ms': max(record.timestamp, 0),
-    }
+    return Forwarder(topic).letter(record)
 
 
 def forward(topic: str, record: Any, timeout: float = ACKNOWLEDGEMENT_TIMEOUT) -> None:
@@ -96,136 +72,109 @@ def forward_all(topic: str, records: list[Any], timeout: float = ACKNOWLEDGEMENT
     Raises:
         DeliveryError: Kafka did not acknowledge one.
     """
-    promises = [send_raw(**letter(topic, record)) for record in records]
-    for record, promise in zip(records, promises, strict=True):
-        try:
-            promise.get(timeout=timeout)
-        except kafka.errors.KafkaError as error:
-            raise DeliveryError(
-                f'The dead letter from {_name(record)} did not reach {topic!r} ({error}). '
-                'Read on from there later.'
-            ) from error
+    Forwarder(topic, timeout, send_raw).forward_all(records)
 
 
-def redrive(dead_letter_topic: str, *, group_id: str = 'redrive', timeout: float = 3.0) -> int:
-    """Send dead letters again to the topics they came from, each once.
+class Redriven(int):
+    """How many letters were sent again; ``passed_by`` is how many could not be, which were told."""
+
+    passed_by: int = 0
+
+
+def redrive(
+    dead_letter_topic: str,
+    *,
+    to: str | Iterable[str] | None = None,
+    group_id: str = 'redrive',
+    timeout: float = 3.0,
+) -> Redriven:
+    """Send dead letters again to the topic they came from, each exactly once.
 
     It sends those that are there when it begins: what a reader forwards again meanwhile is left for
     the next time, so that no letter goes round in circles.
 
+    What is no dead letter, was cut, came from another topic, or is refused by Kafka is passed by
+    and told; it stops no other letter.
+
     Args:
         dead_letter_topic: where they are.
-        group_id: the group that remembers which were sent again.
+        to: the topics that letters may go back to. None is the one that the dead-letter topic is
+            named after: ``human-messages`` for ``human-messages.dead``. One that is named here and
+            is gone is created for its first letter, if Kafka may.
+        group_id: the group that remembers which were sent again; for a topic that only ``to``
+            names, the name of that topic is added to it.
         timeout: seconds without an answer after which Kafka counts as gone.
 
     Returns:
-        How many were sent again.
+        How many were sent again: an int, whose ``passed_by`` is how many were passed by.
 
     Raises:
-        MessageError: a record there is no dead letter.
-        DeliveryError: Kafka did not acknowledge one.
+        MessageError: it is not clear where letters may go.
+        DeliveryError: Kafka did not acknowledge them.
+        RefusedError: another redrive of the same group has begun since.
         UnreachableError: no Kafka there, or it stopped answering.
-        AccessError: there is no such topic.
+        AccessError: there is no such topic, or we are not authorized for one.
     """
     check_topic(dead_letter_topic)
-    name = settings.topic_name(dead_letter_topic)
-    consumer = _make_consumer(settings.group_name(group_id))
-    try:
-        if name not in consumer.topics():
-            raise AccessError(
-                f'There is no topic {name!r} (UNKNOWN_TOPIC_OR_PARTITION). '
-                'Name the one that dead_letter_topic= named.'
-            )
-        consumer.subscribe([name])
-        if not _has_joined(consumer):
-            return 0  # others of the group have all the partitions
-        redriven = 0
-        for records in read_to_end(consumer, timeout):
-            for record in records:
-                _send_again(record)
-                _commit(consumer, record)
-                redriven += 1
-        return redriven
-    finally:
-        consumer.close(autocommit=False)
+    found = NAMED_AFTER.fullmatch(dead_letter_topic)
+    home = found[1] if found else None
+    targets = _targets(dead_letter_topic, to, home)
+    passed_by = PassedBy()
+    sent = 0
+    for target in targets:
+        group = group_id if target == home else f'{group_id}-{target}'
+        redriving = Redrive(
+            settings.topic_name(dead_letter_topic),
+            settings.topic_name(target),
+            settings.group_name(group),
+            passed_by,
+            may_create=to is not None,
+            timeout=timeout,
+        )
+        sent += redriving.run({settings.topic_name(each) for each in targets})
+    redriven = Redriven(sent)
+    redriven.passed_by = passed_by.finish()
+    return redriven
 
 
-def _make_consumer(group: str) -> Any:
-    options = settings.client_options(
-        'consumer', group_id=group, auto_offset_reset='earliest', enable_auto_commit=False
-    )
-    diagnosis.require_listener(options)
-    return kafka.KafkaConsumer(**options)
-
-
-def _has_joined(consumer: Any) -> bool:
-    """Wait until the group has given partitions. What a poll brings meanwhile is read later."""
-    deadline = time.monotonic() + JOINING
-    while not consumer.assignment():
-        if time.monotonic() > deadline:
-            return False
-        for partition, records in consumer.poll(timeout_ms=POLL_MS).items():
-            consumer.seek(partition, records[0].offset)
-    return True
-
-
-def _commit(consumer: Any, record: Any) -> None:
-    partition = TopicPartition(record.topic, record.partition)
-    consumer.commit({partition: OffsetAndMetadata(record.offset + 1, '', -1)})
-
-
-def _send_again(record: Any) -> None:
-    """Send what a letter holds to where it came from, without our headers."""
-    known = dict(record.headers)
-    origin = (known.get(f'{PREFIX}topic') or b'').decode(errors='replace')
-    if not origin:
+def _targets(dead_letter_topic: str, to: str | Iterable[str] | None, home: str | None) -> list[str]:
+    if to is None and home is None:
         raise MessageError(
-            f'{_name(record)} is no dead letter: it has no header {PREFIX}topic. '
-            'Name the topic that dead_letter_topic= named.'
+            f'{dead_letter_topic!r} is not named after a topic, as human-messages.dead is. Name '
+            "where its letters may go: to='human-messages', or --to human-messages."
         )
-    if f'{PREFIX}cut' in known:
-        log.error(
-            '%s was too large to be kept whole, and is passed by. '
-            'Its original is on %s, if it is still kept.',
-            _name(record),
-            origin,
-        )
-        return
-    headers = _without_ours(record.headers)
+    named = [str(home)] if to is None else [to] if isinstance(to, str) else list(to)
+    for topic in named:
+        check_topic(topic)
+        if topic == dead_letter_topic:
+            raise MessageError(
+                f'Letters of {topic!r} cannot go back to {topic!r} itself. Name the topic that '
+                'they came from.'
+            )
+    return list(dict.fromkeys(named))
+
+
+def _main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(
+        usage='python -m deadletters TOPIC [--to TOPIC]...',
+        description='Sends what is on TOPIC again to where it came from, each letter once.',
+    )
+    parser.add_argument('topic', metavar='TOPIC', help='the dead-letter topic')
+    parser.add_argument(
+        '--to',
+        action='append',
+        metavar='TOPIC',
+        help='a topic that letters may go back to; without it, human-messages for '
+        'human-messages.dead',
+    )
+    chosen = parser.parse_args(arguments)
     try:
-        promise = send_raw(origin, record.value, record.key, headers, record.timestamp)
-        promise.get(timeout=ACKNOWLEDGEMENT_TIMEOUT)
-    except kafka.errors.KafkaError as error:
-        raise DeliveryError(
-            f'Not acknowledged by {origin!r} ({error}). Run it again: it goes on here.'
-        ) from error
-
-
-def _key_bytes(record: Any) -> bytes | None:
-    key = record.key
-    if isinstance(key, str):
-        return key.encode()
-    if key is None and record.value.data is None:
-        return b''  # kafka-python sends nothing that has neither a key nor a value
-    key_bytes: bytes | None = key
-    return key_bytes
-
-
-def _without_ours(headers: Headers) -> Headers:
-    return [(name, value) for name, value in headers if not name.startswith(PREFIX)]
-
-
-def _name(record: Any) -> str:
-    return f'{record.topic}, partition {record.partition}, offset {record.offset}'
+        redriven = redrive(chosen.topic, to=chosen.to)
+    except ChatError as error:
+        sys.exit(str(error))
+    passed_by = f', {redriven.passed_by} passed by' if redriven.passed_by else ''
+    print(f'{redriven} sent again{passed_by}')
 
 
 if __name__ == '__main__':
-    if len(sys.argv) != 2:
-        sys.exit(
-            'usage: python -m deadletters TOPIC    '
-            'sends what is on TOPIC again to where it came from'
-        )
-    try:
-        print(f'{redrive(sys.argv[1])} sent again')
-    except ChatError as error:
-        sys.exit(str(error))
+    _main(sys.argv[1:])

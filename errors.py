@@ -19,6 +19,8 @@ to catch them all::
     ├── RefusedError                        Kafka refuses it, and would again: a full group, or a
     │                                       member that was replaced
     ├── UnreadableError                     a batch of records cannot be unpacked: which, and why
+    │   └── OpenTransactionError            a transaction of another program stays open, and what
+    │                                       is behind it cannot be read
     └── ClosedError                         a closed consumer or service was used
 
 The one idea to take away: an error is documentation, read at the moment when it is needed.
@@ -31,6 +33,7 @@ __all__ = [
     'ClosedError',
     'DeliveryError',
     'MessageError',
+    'OpenTransactionError',
     'RefusedError',
     'SettingsError',
     'UnreachableError',
@@ -85,6 +88,10 @@ class UnreadableError(ChatError):
 
     No codec for it, or damaged; the cause is chained.
     """
+
+
+class OpenTransactionError(UnreadableError):
+    """A transaction of another program stays open: what is behind it cannot be read yet."""
 
 
 class ClosedError(ChatError):

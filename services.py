@@ -26,9 +26,11 @@ from typing import Any, NamedTuple
 from kafka import TopicPartition
 
 import settings
+from client.retention import keep
 from errors import ChatError, MessageError
 from processing.at_least_once import Service
-from processing.replay import causes, ensure_topic, origin, read_back
+from processing.record_clock import NEVER, RecordClock
+from processing.replay import Causes, ensure_topic, oldest_time, origin, read_back
 from producer import send_raw
 
 __all__ = ['Archive', 'Presence', 'Rekey', 'Service', 'TrendingWords']
@@ -67,10 +69,12 @@ class TrendingWords(Service):
     Teaches: time is in the records, not on the clock.
 
     It counts by when something was said, so a replay of last year's log trends as it did last
-    year; what comes late is counted where it belongs, or not at all. With ``group_id`` it commits
-    not how far it has read, but the oldest record that is still in the window: at the next start
-    it reads the window again, and no state needs to be kept. Each member trends its own
-    partitions.
+    year; what comes late is counted where it belongs, or not at all. The window ends at what at
+    least two senders say the time is: one wrong clock takes nobody else's words out.
+
+    With ``group_id`` it commits not how far it has read, but the oldest record that is still in the
+    window: at the next start it reads the window again, and no state needs to be kept. Each member
+    trends its own partitions.
 
     Args:
         topic: what to read.
@@ -96,14 +100,25 @@ class TrendingWords(Service):
         super().__init__(topic, group_id, offset)
         self._window = window
         self._clock = clock
+        self._time = RecordClock()  # of all partitions
         self._now = 0.0
         self._counts: Counter[str] = Counter()
         self._said: list[Said] = []  # a heap: what leaves the window first is on top
 
-    def add(self, text: str, at: float, partition: int = 0, offset: int = 0) -> None:
-        """Count the words of a text that was said at a time, in seconds since 1970."""
+    def add(
+        self, text: str, at: float, partition: int = 0, offset: int = 0, now: float | None = None
+    ) -> None:
+        """Count the words of a text.
+
+        Args:
+            text: what was said.
+            at: when, in seconds since 1970.
+            partition: where it is in the log.
+            offset: likewise.
+            now: where the window ends; None is ``at``, if that is later than before.
+        """
         words = WORD.findall(text.lower())
-        self._now = max(self._now, at)
+        self._now = max(self._now, at) if now is None else now
         self._counts.update(words)
         heapq.heappush(self._said, Said(at, partition, offset, words))
         while self._said and self._said[0].at <= self._now - self._window:
@@ -113,19 +128,24 @@ class TrendingWords(Service):
             self._counts = +self._counts  # forget words that are no longer said
 
     def top(self, count: int = 10) -> list[tuple[str, int]]:
-        """The words said most in the window before the newest record: ``[('kafka', 12), ...]``."""
+        """The words said most in the window: ``[('kafka', 12), ...]``."""
         return [(word, times) for word, times in self._counts.most_common(count) if times]
 
     def forget(self) -> None:
         """The window begins empty; its records are counted again."""
+        self._time = RecordClock()
         self._now = 0.0
         self._counts.clear()
         self._said.clear()
 
     def on_message(self, record: Any) -> None:
         """Count."""
-        at = min(record.timestamp / 1000, self._clock())  # nothing comes from the future
-        self.add(record.value['contents'], at, record.partition, record.offset)
+        wall = self._clock()
+        at = min(record.timestamp / 1000, wall)  # nothing comes from the future
+        self._time.hear(record.value['sender'], at, wall)
+        agreed = self._time.agreed
+        now = agreed if agreed > NEVER else self._time.lead
+        self.add(record.value['contents'], at, record.partition, record.offset, now)
 
     def resume_at(self, partition: TopicPartition, offset: int) -> int:
         """The oldest record of a partition that is still in the window."""
@@ -233,7 +253,8 @@ class Presence(Service):
     Teaches: in a compacted topic Kafka keeps the newest record of each key.
 
     At least once and idempotent: writing a row twice leaves the same row. Whoever has been silent
-    for ``away`` seconds is removed by a tombstone, a record without a value.
+    for ``away`` seconds is removed by a tombstone, a record without a value. A sender's clock
+    counts for that sender only; one that is ahead counts as right.
 
     Args:
         topic: what to read.
@@ -301,6 +322,7 @@ class Presence(Service):
         last_seen = record.timestamp / 1000
         if sender in self._rows:
             last_seen = max(last_seen, self._rows[sender]['last_seen'])
+        last_seen = min(last_seen, self._clock())  # nobody was seen in the future
         self._rows[sender] = {'last_seen': last_seen, 'partition': record.partition}
         self.send(self._table, self._rows[sender], key=sender)
 
@@ -323,7 +345,11 @@ class Rekey(Service):
 
     Records of one key are on one partition, in order, and read by one member of a group. Time,
     headers and value stay as they were. At least once and idempotent: each copy names its
-    original in a header, so that after a crash the copies say which were made.
+    original in a header, so that after a crash, or at a second run, the copies say which were
+    made, however many there are.
+
+    Kafka deletes by the time that a record carries, and so a copy of an old record soon. A new
+    topic is made to keep the copies; if one that is there does not keep them, a warning says so.
 
     Args:
         topic: what to read.
@@ -346,15 +372,17 @@ class Rekey(Service):
                 f'{to!r} is copied to itself: each copy would be copied again. Name another topic.'
             )
         self._to = to
-        self._copied: set[str] = set()
+        self._copied = Causes(to)
 
     def key(self, value: Any) -> str | None:
         """The new key of a message; None gives it none."""
         return value.get('sender') if isinstance(value, dict) else None
 
     def start_at(self, partitions: set[TopicPartition]) -> dict[TopicPartition, int]:
-        """Before the first message: which copies are there?"""
-        self._copied |= causes(self._to)
+        """Before the first message: will the copies be kept, and which are there?"""
+        if self.offset != 'latest' and (oldest := oldest_time(self.open(), partitions)):
+            keep(self._to, oldest, 'The copies', 'start at a later offset=')
+        self._copied.catch_up()
         return {}
 
     def on_message(self, record: Any) -> None:
@@ -366,5 +394,6 @@ class Rekey(Service):
                 because=record,
                 key=self.key(record.value),
                 headers=record.headers,
-                timestamp=record.timestamp / 1000,
+                # Kafka has -1 for "no time"; such a copy has the time when it is made.
+                timestamp=record.timestamp / 1000 if record.timestamp >= 0 else None,
             )

@@ -21,6 +21,7 @@ from random import Random
 from typing import Any
 
 from chatlog import ChatLog, Cue
+from client import retention
 from client.delivery import Tally
 from client.subclassing import Subclassable
 from errors import MessageError
@@ -35,6 +36,8 @@ __all__ = [
     'ReplaySimulator',
     'SpamSimulator',
 ]
+
+FRESH = 10.0  # seconds: of a replay that is no older, no topic deletes anything before it is read
 
 # ruff: noqa: SIM905 - words read better without commas
 # Each of them takes "a", and each noun's plural ends in a mere s.
@@ -312,9 +315,12 @@ class ReplaySimulator(MsgSimulator):
     def simulate(self, count: int | None = None, print_msg: bool = True) -> int:
         """Replay the log from its first message until its last, ``count`` or Ctrl-C.
 
-        See ``MsgSimulator.simulate``.
+        See ``MsgSimulator.simulate``. If the topic would delete messages of the log's age, that is
+        said before the first one; a topic that is new keeps them.
         """
         self._rewind()
+        if self._keep_time and self._coming:
+            self._prepare_topic(self._coming.timestamp)
         return super().simulate(count, print_msg)
 
     def get_value(self) -> Any:
@@ -342,6 +348,11 @@ class ReplaySimulator(MsgSimulator):
         """Send one message, stamped with the log's timing if ``keep_time``."""
         timestamp = self._now.timestamp if self._now and self._keep_time else None
         return send_msg(self.topic, value, key=self.key, timestamp=timestamp)
+
+    def _prepare_topic(self, oldest: float) -> None:
+        if time.time() - oldest > FRESH:
+            cure = 'replay it with keep_time=False'
+            retention.keep(self.topic, oldest, 'Messages of this log', cure)
 
     def _rewind(self) -> None:
         self._cues = self._log.play(self._clock(), self._speed)

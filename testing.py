@@ -25,7 +25,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from client.read_to_end import read_to_end
 from consumer import get_consumer
-from errors import UnreachableError
+from errors import OpenTransactionError, UnreachableError
 from producer import send_msg
 
 __all__ = ['Conversation', 'overhear', 'record']
@@ -98,9 +98,9 @@ class Conversation:
 def _hear_all(consumer: Any, name: str, timeout: float) -> list[Any]:
     heard: list[Any] = []
     try:
-        for messages in read_to_end(consumer, timeout):
+        for messages in read_to_end(consumer, timeout, open_transaction=timeout):
             heard += [message.value for message in messages]
-    except UnreachableError as error:
+    except (UnreachableError, OpenTransactionError) as error:
         raise AssertionError(_too_few('all', heard, name, timeout)) from error
     return heard
 

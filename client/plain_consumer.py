@@ -20,6 +20,7 @@ import kafka
 import kafka.errors
 from kafka import TopicPartition
 
+from client.dead_letters import Forwarder
 from client.decoders import Keys, Values, is_malformed
 from client.fatal_errors import explain, is_temporary
 from client.first_steps import FirstStepsReading
@@ -45,19 +46,25 @@ class PlainConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
     Args:
         *topics: as for KafkaConsumer; `start_at` subscribes by itself.
         schema: a TypedDict that each value must fit.
-        on_malformed: called with the records of a poll that cannot be read, before the others are
+        dead_letters: forwards the records of a poll that cannot be read, before the others are
             given. If it raises, the whole poll comes again.
         **options: kafka-python's own.
+
+    Attributes:
+        on_malformed: called with such records; it may be replaced.
     """
 
     def __init__(
         self,
         *topics: str,
         schema: Any = None,
-        on_malformed: Callable[[list[Any]], object] | None = None,
+        dead_letters: Forwarder | None = None,
         **options: Any,
     ) -> None:
-        self.on_malformed = on_malformed
+        self._dead_letters = dead_letters
+        self.on_malformed: Callable[[list[Any]], object] | None = None
+        if dead_letters is not None:
+            self.on_malformed = dead_letters.forward_all
         self.skipped = SkippedRecords()
         self._values = Values(schema)
         # Where a partition begins that has no committed offset; those that came later begin at 0.
@@ -306,6 +313,8 @@ class PlainConsumer(kafka.KafkaConsumer):  # type: ignore[misc]
             self._is_closed = True
             self.skipped.summarize()
             super().close(autocommit, timeout_ms)
+            if self._dead_letters is not None:
+                self._dead_letters.close()
 
     def check_open(self) -> None:
         """Raise a ClosedError if it cannot be used any more."""

@@ -11,7 +11,7 @@ import contextlib
 import datetime
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import kafka
@@ -48,20 +48,26 @@ def high_watermarks(consumer: Any, partitions: Iterable[TopicPartition], timeout
     Raises:
         KafkaTimeoutError: Kafka did not answer.
     """
-    places = list(partitions)
-    wait = timeout * 1000
+    with _seeing_all(consumer) as client:
+        return dict(client.end_offsets(list(partitions), timeout_ms=timeout * 1000))
+
+
+@contextlib.contextmanager
+def _seeing_all(consumer: Any) -> Iterator[Any]:
+    """A client to ask for offsets, whose answers know of what stands in open transactions."""
     if consumer.config['isolation_level'] == 'read_uncommitted':
-        return dict(consumer.end_offsets(places, timeout_ms=wait))
-    if HighWatermarks.is_on(consumer):
+        yield consumer
+    elif HighWatermarks.is_on(consumer):
         fetcher = consumer._fetcher
         level = fetcher._isolation_level
         fetcher._isolation_level = type(level)(0)
         try:
-            return dict(consumer.end_offsets(places, timeout_ms=wait))
+            yield consumer
         finally:
             fetcher._isolation_level = level
-    with _second_client(consumer, isolation_level='read_uncommitted') as other:
-        return dict(other.end_offsets(places, timeout_ms=wait))
+    else:
+        with _second_client(consumer, isolation_level='read_uncommitted') as other:
+            yield other
 
 
 def start_positions(
@@ -83,11 +89,13 @@ def start_positions(
         return {}
     if offset == 'latest':
         return high_watermarks(consumer, places, timeout)
-    ends = dict(consumer.end_offsets(places, timeout_ms=timeout * 1000))
     if isinstance(offset, datetime.datetime):
         since = max(int(offset.timestamp() * 1000), 0)
-        found = consumer.offsets_for_times(dict.fromkeys(places, since))
+        with _seeing_all(consumer) as client:
+            ends = dict(client.end_offsets(places, timeout_ms=timeout * 1000))
+            found = client.offsets_for_times(dict.fromkeys(places, since))
         return {tp: found[tp].offset if found.get(tp) else end for tp, end in ends.items()}
+    ends = dict(consumer.end_offsets(places, timeout_ms=timeout * 1000))
     assert isinstance(offset, int)
     begins = dict(consumer.beginning_offsets(places, timeout_ms=timeout * 1000))
     if offset >= 0:

@@ -9,6 +9,7 @@ is one last mark behind them.
 
 import contextlib
 import logging
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 ANSWER_TIMEOUT = 10.0  # seconds for each question to the transaction coordinator
 ABORT_TIMEOUT = 2.0  # seconds; an open transaction expires by itself (transaction.timeout.ms)
 CLOSE_TIMEOUT = 1.0  # seconds
+STEP_MS = 100  # between two looks at a transaction that takes long
 # The default of 100 ms between two questions makes a small transaction take 215 ms, this one 14 ms.
 RETRY_BACKOFF_MS = 5
 
@@ -185,11 +187,17 @@ class TransactionalProducer:
             raise
 
     def _wait(self, result: Any) -> None:
-        self._producer._sender.wakeup()
-        if not result.wait(timeout_ms=self._timeout * 1000):
-            raise kafka.errors.KafkaTimeoutError(
-                f'a transaction was not answered within {self._timeout:g} s'
-            )
+        deadline = time.monotonic() + self._timeout
+        while True:
+            # Again and again: after a part of a split batch was refused, the sender sleeps for up
+            # to 5 s (metadata_max_age_ms) before it lets the transaction fail.
+            self._producer._sender.wakeup()
+            if result.wait(timeout_ms=STEP_MS):
+                return
+            if time.monotonic() > deadline:
+                raise kafka.errors.KafkaTimeoutError(
+                    f'a transaction was not answered within {self._timeout:g} s'
+                )
 
 
 def _require_topics(options: settings.Options, topics: Iterable[str]) -> None:

@@ -19,9 +19,9 @@ from kafka import OffsetAndMetadata, TopicPartition
 
 import settings
 from client.consumer_loop import ChatConsumer
+from client.dead_letters import Forwarder
 from client.fatal_errors import explain, is_temporary
 from client.transactions import TransactionalProducer
-from deadletters import letter
 from errors import ChatError
 from processing import commit_metadata
 from processing.assignment import Assignment
@@ -70,6 +70,8 @@ class ExactlyOnceLoop:
         # An id of each instance's own: what keeps a replaced one from committing is the group.
         self._id = f'{settings.group_name(service.group_id or "")}-{uuid.uuid4().hex[:12]}'
         self._alert_topic = settings.topic_name(service.alert_topic)
+        dead = service.dead_letter_topic
+        self._letters = None if dead is None else Forwarder(dead)
         self._states: dict[TopicPartition, PartitionState] = {}
         self._outbox = _Outbox()
         self._producer: TransactionalProducer | None = None  # made for the first transaction
@@ -218,20 +220,30 @@ class ExactlyOnceLoop:
     def _look_at_partition(self, partition: TopicPartition, records: list[Any]) -> int:
         """Replay what was looked at before, and look at the rest. Returns how many are new."""
         state = self._states[partition]
-        state.mark(records[0].offset, self._service.duration)
         new = records[self._replay(state, records) :]
         if new:
             state.end_replay()
-            show(self._service, state, new, self._clock())
+            self._show(state, new, self._clock())
             self._outbox.partitions.add(partition)
+        else:
+            behind = records[-1].offset + 1
+            go_on = state.next_to_replay(behind)
+            if go_on > behind:
+                self.consumer.seek(partition, go_on)
         return len(new)
+
+    def _show(self, state: PartitionState, records: list[Any], wall: float) -> None:
+        state.begin(records, self._service.duration)
+        show(self._service, state, records, wall)
+        state.end(records)
 
     def _replay(self, state: PartitionState, records: list[Any]) -> int:
         replayed = 0
         self._is_replay = True
         try:
             for part, wall in state.replayed(records):
-                show(self._service, state, part, wall)
+                if wall is not None:
+                    self._show(state, part, wall)
                 replayed += len(part)
         finally:
             self._is_replay = False
@@ -246,8 +258,8 @@ class ExactlyOnceLoop:
             if state is None or record.offset < state.replay_until:
                 continue
             self._outbox.partitions.add(partition)
-            if self._service.dead_letter_topic is not None:
-                self._outbox.messages.append(letter(self._service.dead_letter_topic, record))
+            if self._letters is not None:
+                self._outbox.messages.append(self._letters.letter(record))
 
     # Committing, and what happens if that fails
 

@@ -5,16 +5,16 @@ enough to know where to begin.
 """
 
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
+from processing import commit_metadata
 from processing.commit_metadata import CommitMetadata
-from processing.record_clock import RecordClock
+from processing.record_clock import NEVER, RecordClock
+from processing.spans import MIN_GAP, Spans
 
 __all__ = ['PartitionState']
-
-MARKS = 64  # that cover a window: a replay begins at most a 64th of the window too early
 
 
 class PartitionState:
@@ -23,7 +23,9 @@ class PartitionState:
     Args:
         value: the service's own state, from ``new_state()``. If it has an attribute ``carried``,
             any JSON value, commits carry that along: it is what a replay of the window would not
-            tell.
+            tell. An attribute ``carried_for`` says that a replay tells it after all, if it begins
+            so many seconds before the window; that is done where what is carried has no room. An
+            attribute ``clock`` that is None is set to the partition's.
 
     Attributes:
         clock: the partition's time.
@@ -33,23 +35,27 @@ class PartitionState:
     def __init__(self, value: Any) -> None:
         self.value = value
         self.clock = RecordClock()
+        if getattr(value, 'clock', False) is None:
+            value.clock = self.clock
         self.replay_until = 0
         self._committed: CommitMetadata | None = None  # until the replay has ended
-        self._marks: deque[tuple[int, float]] = deque()  # (offset, time before it), oldest first
+        self._spans = Spans(self.clock)
+        self._duration = 0.0
 
-    def mark(self, offset: int, duration: float) -> None:
-        """Note where a replay could begin, before the record at ``offset`` is looked at.
+    def begin(self, records: list[Any], duration: float) -> None:
+        """Note where a replay could begin, before some records are looked at.
 
         Args:
-            offset: the record's.
-            duration: the window in seconds; marks that lie before it are forgotten.
+            records: these, in order.
+            duration: the window in seconds; what lies before it is forgotten.
         """
-        marks = self._marks
-        now = self.clock.now
-        if not marks or now >= marks[-1][1] + duration / MARKS:
-            marks.append((offset, now))
-        while len(marks) > 1 and marks[1][1] <= now - duration:
-            marks.popleft()
+        self._duration = duration
+        reach = duration + getattr(self.value, 'carried_for', 0.0)
+        self._spans.begin(records[0].offset, duration, reach)
+
+    def end(self, records: list[Any]) -> None:
+        """Note what the records were, after they were looked at."""
+        self._spans.end(records[-1].offset + 1, len(records))
 
     def remember(self, offset: int) -> CommitMetadata:
         """What a commit at ``offset`` has to say, so that `restore` makes all this again.
@@ -57,14 +63,29 @@ class PartitionState:
         Only to be called behind a replay: there may be no new record that could be read.
         """
         self.end_replay()
-        marks = list(self._marks) or [(offset, self.clock.now)]
-        replay_from, time_before = marks[0]
+        carried = getattr(self.value, 'carried', None)
+        memory = self._remember(offset, self._duration, carried)
+        carried_for = getattr(self.value, 'carried_for', 0.0)
+        if carried_for and not commit_metadata.has_room(memory):
+            memory = self._remember(offset, self._duration + carried_for, None)
+        return memory
+
+    def _remember(self, offset: int, reach: float, carried: Any) -> CommitMetadata:
+        spans = self._spans.within(reach)
+        following = list(pairwise(spans))
         return CommitMetadata(
-            replay_from=replay_from,
-            time_before=time_before,
-            time=self.clock.now,
-            marks=tuple(marks[1:]),
-            carried=getattr(self.value, 'carried', None),
+            replay_from=spans[0].begin if spans else offset,
+            time_before=spans[0].agreed_before if spans else self.clock.agreed,
+            time=max(self.clock.lead, self.clock.now - self.clock.shift),
+            marks=tuple((span.begin, before.lead) for before, span in following),
+            carried=carried,
+            agreed=self.clock.agreed,
+            shift=self.clock.shift,
+            gaps=tuple(
+                (before.end, span.begin)
+                for before, span in following
+                if span.begin - before.end >= MIN_GAP
+            ),
         )
 
     def restore(self, committed: CommitMetadata | None, offset: int) -> int:
@@ -80,36 +101,51 @@ class PartitionState:
         self.replay_until = offset
         if committed is None:
             return offset
-        start = min(committed.replay_from, offset)
-        self.clock.now = committed.time_before
-        self._marks = deque([(start, committed.time_before), *committed.marks])
+        self.clock.resume(committed.time_before, committed.shift)
         self._committed = committed
-        return start
+        return min(committed.replay_from, offset)
 
-    def replayed(self, records: list[Any]) -> Iterator[tuple[list[Any], float]]:
+    def replayed(self, records: list[Any]) -> Iterator[tuple[list[Any], float | None]]:
         """Those of the next records that were alerted about before, cut at the marks.
 
         Yields:
-            Some records, and the latest time that the clock can have shown when they were seen
-            first.
+            Some records, and the latest time that any can have shown when they were seen first;
+            None for those that need not be looked at again.
         """
         if self._committed is None or records[0].offset >= self.replay_until:
             return
         begin = 0
-        for offset, wall in [*self._marks, (self.replay_until, self._committed.time)]:
+        for offset, wall in _parts(self._committed, self.replay_until):
             end = bisect_left(records, offset, begin, key=_offset)
             if end > begin:
                 yield records[begin:end], wall
             begin = end
 
+    def next_to_replay(self, offset: int) -> int:
+        """The offset to go on at, behind what need not be looked at again."""
+        gaps = () if self._committed is None else self._committed.gaps
+        return next((end for begin, end in gaps if begin <= offset < end), offset)
+
     def end_replay(self) -> None:
         """Be as the one was who committed. To be called before each record that is new."""
         committed = self._committed
         if committed is not None:
-            self.clock.now = max(self.clock.now, committed.time)
+            if committed.agreed is not None:
+                self.clock.resume(committed.agreed, committed.shift)
+            if committed.agreed == NEVER:  # a single sender's
+                self.clock.now = max(self.clock.now, committed.time)
             if committed.carried is not None:
                 self.value.carried = committed.carried
             self._committed = None
+
+
+def _parts(committed: CommitMetadata, end: int) -> list[tuple[int, float | None]]:
+    """Where each part of a replay ends, and the latest time in it; None for a gap."""
+    parts: dict[int, float | None] = dict(committed.marks)
+    for gap_begin, gap_end in committed.gaps:
+        parts[gap_begin] = parts.get(gap_end, committed.time)
+        parts[gap_end] = None
+    return [*sorted(parts.items()), (end, committed.time)]
 
 
 def _offset(record: Any) -> int:

@@ -27,7 +27,8 @@ Headers = list[tuple[str, bytes]]
 class Watcher(Protocol):
     """What a loop needs of a service; `alerts.AlertService` is one.
 
-    ``state`` and ``now`` are set for each message: the state of its partition, and its time.
+    ``state``, ``now`` and ``sent`` are set for each message: the state of its partition, the time
+    there, and the message's own time.
     """
 
     monitor_topic: str
@@ -38,6 +39,7 @@ class Watcher(Protocol):
     duration: float
     state: Any
     now: float
+    sent: float
 
     def new_state(self) -> Any:
         """The service's own state of a partition, when it begins."""
@@ -66,14 +68,19 @@ def show(service: Watcher, state: PartitionState, records: list[Any], wall: floa
         records: in order.
         wall: the latest time in seconds that the records can have.
     """
-    service.state = state.value
-    process, advance = service.process_message, state.clock.advance
-    now = state.clock.now
+    clock = state.clock
+    service.state, service.now = state.value, clock.now
+    process, hear = service.process_message, clock.hear
+    agreed, ahead = clock.agreed, clock.ahead
+    shown = service.sent = agreed
     for record in records:
         sent = record.timestamp / 1000
-        if sent > now:  # a call for each message would cost a thirtieth of all that is done for it
-            now = advance(sent, wall)
-        service.now = now
+        # A call for each message would cost a thirtieth of all that is done for it.
+        if sent > agreed or (ahead is not None and record.value['sender'] == ahead):
+            shown = service.sent = hear(record.value['sender'], sent, wall)
+            service.now, agreed, ahead = clock.now, clock.agreed, clock.ahead
+        elif shown is not agreed:
+            shown = service.sent = agreed
         process(record)
 
 

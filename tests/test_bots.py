@@ -12,12 +12,14 @@ import pytest
 from bots import AnswerBot, RoomTalker, is_from_bot
 from processing.replay import read_back
 from producer import flush, send_msg
+from schemas import decode
 from testing import record
 from tests.support.logread import records
 from tests.support.reallog import COUNT, needs_chatlogs, replay, said
 
 Say = Callable[..., None]
 Hear = Callable[..., list[Any]]
+MakeTopic = Callable[..., str]
 
 
 class Echo(AnswerBot):
@@ -113,6 +115,57 @@ def test_a_durable_bot_answers_once(topic: str, say: Say, hear: Hear) -> None:
         {'sender': 'red', 'contents': '3'},
         {'sender': 'echo', 'contents': 'you said 3'},
     ]
+
+
+def test_a_durable_bot_answers_once_however_long_ago(topic: str, say: Say, hear: Hear) -> None:
+    """Its answers are remembered although its commit is lost and much was said since."""
+    say('red', 'first')
+    Echo(topic, sender='echo', group_id='first', offset='earliest').run(count=1)
+    for number in range(20_500):
+        send_msg(topic, {'sender': 'bot', 'contents': str(number)}, headers=[('bot', b'other')])
+    say('red', 'last')
+    Echo(topic, sender='echo', group_id='second', offset='earliest').run(timeout=0.3)
+    answers = [each['contents'] for each in hear() if each['sender'] == 'echo']
+    assert answers == ['you said first', 'you said last']
+
+
+def test_durable_bots_do_not_take_the_answers_of_others_for_theirs(
+    topic: str, say: Say, hear: Hear
+) -> None:
+    """A bot that comes late answers what another one has answered."""
+    say('red', 'hello')
+    for name in ('one', 'two', 'one'):
+        Echo(topic, sender=name, group_id=f'{name}-group', offset='earliest').run(timeout=0.3)
+    assert [each['sender'] for each in hear()] == ['red', 'one', 'two']
+
+
+@pytest.mark.parametrize('partitions', [1, 3])
+def test_a_durable_bot_reads_back_what_can_matter(make_topic: MakeTopic, partitions: int) -> None:
+    """On one partition, answers are behind their questions, and those behind the commit.
+
+    On several, an answer may be anywhere. Either way a commit that was lost doubles nothing.
+    """
+    topic = make_topic(partitions=partitions)
+    options: dict[str, Any] = {'sender': 'echo', 'group_id': f'{topic}-group', 'offset': 'earliest'}
+
+    def ask(*texts: str) -> None:
+        for text in texts:
+            send_msg(topic, {'sender': f'person {text}', 'contents': text}, block=True)
+
+    def answers() -> list[str]:
+        said = [decode(each.value) for each in records(topic)]
+        return sorted(each['contents'] for each in said if each['sender'] == 'echo')
+
+    ask('1', '2', '3')
+    Echo(topic, **options).run(timeout=0.3)
+    ask('4', '5', '6')
+    lost = Echo(topic, **options)
+    lost._try_commit = lambda consumer: None  # type: ignore[method-assign]
+    lost.run(timeout=0.3)
+    again = Echo(topic, **options)
+    again.run(timeout=0.3)
+    assert len(set(again._answered)) == (3 if partitions == 1 else 6)
+    assert answers() == [f'you said {number}' for number in range(1, 7)]
 
 
 @needs_chatlogs

@@ -3,7 +3,8 @@
 import datetime
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import producer
 from deadletters import redrive
 from errors import DeliveryError, MessageError
-from producer import get_producer, send_msg
+from producer import get_producer
 from schemas import HumanMessage
 from tests.support.logread import records
 from tests.support.reading import Get, readers, rest, send, take
@@ -28,6 +29,12 @@ BAD = [
     (b'', b'', [], 1_700_000_004_000),
     (b'x' * 900_000, b'large', [], 1_700_000_005_000),
 ]
+
+
+@pytest.fixture
+def topic(make_topic: Callable[..., str]) -> str:
+    """A topic that keeps records with the times of the past."""
+    return make_topic(**{'retention.ms': '-1'})
 
 
 @pytest.fixture
@@ -54,11 +61,13 @@ def origin(record: Any) -> dict[str, str]:
 
 
 def test_a_dead_letter_is_the_original_and_where_it_came_from(topic: str, get: Get) -> None:
-    """Bytes, key, headers and time of each bad record are on the dead-letter topic, in order.
+    """Bytes, key and headers of each bad record are on the dead-letter topic, in order.
 
-    With them stands where it was, when that was found out, and why.
+    With them stands where and when it was, when that was found out, and why. The letter's own time
+    is when it was written, so that no retention deletes it for its original's age.
     """
     send_bad(topic)
+    begun = time.time() * 1000
     dead = f'{topic}.dead'
     assert take(
         len(BAD), get(topic, offset='earliest', schema=HumanMessage, dead_letter_topic=dead)
@@ -69,13 +78,16 @@ def test_a_dead_letter_is_the_original_and_where_it_came_from(topic: str, get: G
             letter.value,
             letter.key,
             [header for header in letter.headers if not header[0].startswith('dead-letter-')],
-            letter.timestamp,
+            int(origin(letter)['original-timestamp']),
         )
         for letter in letters
     ]
     assert originals == BAD
     for number, letter in enumerate(letters):
         said = origin(letter)
+        assert begun - 1 <= letter.timestamp <= time.time() * 1000 + 1
+        original = datetime.datetime.fromisoformat(said.pop('original-time'))
+        assert original.timestamp() * 1000 == int(said.pop('original-timestamp'))
         when = datetime.datetime.fromisoformat(said.pop('time'))
         assert abs(datetime.datetime.now(datetime.UTC) - when) < datetime.timedelta(minutes=1)
         assert said.pop('why')
@@ -131,13 +143,13 @@ def test_a_letter_that_dies_again_says_where_it_died_last(topic: str, get: Get) 
     assert rest(c) == []
     letters = records(dead)
     assert [origin(letter)['offset'] for letter in letters] == ['0', '1']
-    assert [len(letter.headers) for letter in letters] == [5, 5]
+    assert [len(letter.headers) for letter in letters] == [7, 7]
 
 
 def test_redrive_is_a_command(topic: str, get: Get) -> None:
     """`python -m deadletters TOPIC` does it and says how many.
 
-    Without a topic it says what it wants.
+    So it does with `--to`, and of what it passes by. Without a topic it says what it wants.
     """
     dead = f'{topic}.dead'
     get_producer().send(topic, b'no json', b'key').get(10)
@@ -146,21 +158,34 @@ def test_redrive_is_a_command(topic: str, get: Get) -> None:
     run = subprocess.run([*command, dead], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (run.returncode, run.stdout, run.stderr) == (0, '1 sent again\n', '')
     assert [record.value for record in records(topic)] == [b'no json', b'no json']
+    run = subprocess.run(
+        [*command, dead, '--to', f'{topic}-b', '--to', f'{topic}-c'],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (run.returncode, run.stdout) == (0, '0 sent again, 1 passed by\n')
+    assert f"{dead}, partition 0, offset 0 came from '{topic}'" in run.stderr
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert run.returncode != 0
     assert 'usage: python -m deadletters TOPIC' in run.stderr
 
 
-def test_what_is_no_dead_letter_is_told(topic: str) -> None:
-    """A topic whose records have no such headers is an error.
+def test_it_must_be_clear_where_letters_go(topic: str) -> None:
+    """A dead-letter topic is named after the topic that its letters go back to, or `to` names it.
 
-    It names the record, and the topic that was meant.
+    They never go where only a header says, nor to their own topic.
     """
-    send_msg(topic, GOOD, block=True)
     with pytest.raises(
-        MessageError, match=rf'{topic}, partition 0, offset 0 is no dead letter.*dead_letter_topic='
+        MessageError, match=r"'dlq' is not named after a topic.*to='human-messages'"
     ):
-        redrive(topic, group_id=f'{topic}-redrive')
+        redrive('dlq')
+    for to in (f'{topic}.dead', [topic, f'{topic}.dead']):
+        with pytest.raises(MessageError, match='cannot go back to'):
+            redrive(f'{topic}.dead', to=to)
+    with pytest.raises(MessageError, match='is no topic name'):
+        redrive(f'{topic}.dead', to='no name')
 
 
 def test_a_letter_that_cannot_be_kept_is_not_passed_by(make_topic: Any, get: Get) -> None:

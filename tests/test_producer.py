@@ -3,11 +3,13 @@
 What cannot be sent is an error before the wire.
 """
 
+import functools
 import os
 import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ import producer
 from errors import MessageError
 from producer import send_msg
 from schemas import HumanMessage, decode
+from tests.support.brokers import eventually
 from tests.support.logread import records, values
 from tests.support.testkafka import Kafka
 
@@ -241,6 +244,59 @@ def test_a_closed_producer_is_made_anew(topic: str) -> None:
     send_msg(topic, 2, block=True)
     assert producer.get_producer() is not first
     assert values(topic) == [1, 2]
+
+
+def test_a_close_meanwhile_makes_no_second_producer(topic: str) -> None:
+    """A thread that is about to make the producer, when another closes it, makes the only one."""
+    send_msg(topic, 1, block=True)
+    made: list[Any] = []
+    with producer._state.lock:
+        producer.close()
+        thread = threading.Thread(target=lambda: made.append(producer.get_producer()))
+        thread.start()
+        eventually(lambda: _is_in(thread, 'begin'))
+        producer.close()
+    thread.join(10)
+    assert producer.get_producer() is made[0]
+
+
+def _is_in(thread: threading.Thread, function: str) -> bool:
+    stack = traceback.extract_stack(sys._current_frames()[thread.ident or 0])
+    return function in [frame.name for frame in stack]
+
+
+def _is_longer(promises: list[Any], than: int) -> bool:
+    return len(promises) > than
+
+
+def test_threads_go_on_sending_while_another_closes(topic: str) -> None:
+    """Each promise is kept or fails; what is kept is there, with its headers from an iterator."""
+    promises: list[tuple[int, Any]] = []
+    closed = threading.Event()
+
+    def talk(name: int) -> None:
+        number = 1000 * name
+        while not closed.is_set():
+            number += 1
+            promises.append(
+                (number, send_msg(topic, number, headers=iter([('n', b'%d' % number)])))
+            )
+
+    threads = [threading.Thread(target=talk, args=[name]) for name in range(3)]
+    for thread in threads:
+        thread.start()
+    for turn in range(1, 6):
+        eventually(functools.partial(_is_longer, promises, 20 * turn))
+        producer.close()
+    closed.set()
+    for thread in threads:
+        thread.join(20)
+    producer.close()
+    assert all(promise.is_done for _, promise in promises)
+    kept = {number for number, promise in promises if promise.succeeded()}
+    found = {decode(record.value): record.headers for record in records(topic)}
+    assert kept <= found.keys()
+    assert all(headers == [('n', b'%d' % number)] for number, headers in found.items())
 
 
 def test_flush_and_close_need_no_producer() -> None:

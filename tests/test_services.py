@@ -94,6 +94,33 @@ def test_a_window_slides_over_record_time() -> None:
     assert trends.top() == [('third', 2), ('second', 1), ('future', 1)]
 
 
+@pytest.mark.parametrize('first', [True, False], ids=['first', 'later'])
+def test_a_wrong_clock_takes_nobody_elses_words_out_of_the_window(first: bool) -> None:
+    """Fifty minutes ahead while an old log is read: the others' words are counted as they were.
+
+    Also if nobody has spoken before.
+    """
+    trends = TrendingWords('human-messages', window=60.0, clock=lambda: 9000.0)
+    log = [(f's{number % 3}', f'words{number // 100}', 1000.0 + number) for number in range(300)]
+    log.insert(0 if first else 250, ('wrong', 'ahead', 4000.0))
+    for sender, text, at in log:
+        trends.on_message(record(sender, text, timestamp=at))
+    counts = dict(trends.top())
+    assert counts == {'ahead': 1, 'words2': 60}
+
+
+def test_nobody_is_present_in_the_future(topic: str, say: Say) -> None:
+    """A sender whose clock is ahead goes away as everybody does, and nobody else is concerned."""
+    now, table = [time.time()], f'{topic}-presence'
+    say('wrong', 'hello', timestamp=now[0] + 3000.0)
+    say('red', 'hello', timestamp=now[0])
+    presence = Presence(topic, table, group_id='presence', offset='earliest', clock=lambda: now[0])
+    assert presence.run(count=2, timeout=10.0) == 2
+    assert presence.who_is_here().keys() == {'wrong', 'red'}
+    now[0] += 301.0
+    assert presence.who_is_here() == {}
+
+
 @needs_chatlogs
 def test_presence_is_who_said_something_lately(make_topic: MakeTopic) -> None:
     """After two real days, the table read back from its topic is right.

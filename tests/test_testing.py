@@ -7,14 +7,18 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka import KafkaProducer
 
 from alerts import ThrottlingAlertService
 from bots import RoomTalker
+from errors import OpenTransactionError
 from producer import send_msg
+from settings import client_options
 from testing import Conversation, overhear, record
 
 ROOT = Path(__file__).parents[1]
@@ -68,6 +72,20 @@ def test_hear_tells_what_is_missing(topic: str, say: Say, hear: Hear) -> None:
     ):
         hear(2, timeout=0.3)
     assert 0.3 <= time.monotonic() - begun < 3
+
+
+def test_hear_waits_for_no_transaction_longer_than_it_should(topic: str, hear: Hear) -> None:
+    """Another program leaves a transaction open: that is told after the timeout, as all else is."""
+    options = client_options('producer', transactional_id=f'{topic}-other')
+    with closing(KafkaProducer(**options)) as other:
+        other.init_transactions()
+        other.begin_transaction()
+        other.send(topic, b'1').get(10)
+        with pytest.raises(AssertionError, match=r'0 of all messages .* within 0.3 s') as caught:
+            hear(timeout=0.3)
+        assert isinstance(caught.value.__cause__, OpenTransactionError)
+        other.commit_transaction()
+    assert hear() == [1]
 
 
 def test_another_topic_can_be_heard(topic: str, hear: Hear, make_topic: Callable[..., str]) -> None:

@@ -1,104 +1,139 @@
-"""What time it is on a partition: told by the records, not by the wall (steps 6 and 7).
+"""A log that is sent to Kafka by a handler of the root logger does not feed itself."""
 
-A window over record time gives the same alerts live, late and replayed. But each record's timestamp
-comes from its sender's clock, and any of those may be wrong.
+import contextlib
+import logging
+import logging.handlers
+import queue
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
-The one idea to take away: one clock proves nothing. It is as late as two senders say it is.
-"""
+import pytest
 
-__all__ = ['NEVER', 'RecordClock']
+import producer
+from client.log_records import NotSent
+from errors import DeliveryError
+from producer import send_msg
+from tests.support.brokers import eventually
+from tests.support.logread import values
 
-NEVER = float('-inf')
-MAJORITY = 3  # senders among whom one wrong clock is outvoted
+mine = logging.getLogger('mine')
 
 
-class RecordClock:
-    """The time of one partition, and the times of its messages, in seconds since 1970.
+class ToKafka(logging.Handler):
+    """As anybody would write it."""
 
-    Of each sender's latest timestamp, the second highest is the *agreed* time: a sender whose clock
-    is ahead cannot move it alone, and one whose clock is behind cannot hold it up. A message's own
-    time is the latest of the agreed time, its timestamp, and its sender's message before; so only
-    one sender, the *leader*, can be ahead of the agreed time.
+    def __init__(self, topic: str, **options: Any) -> None:
+        super().__init__()
+        self.topic, self.options = topic, options
+        self.errors: list[Any] = []
 
-    While only one sender has spoken, ``now`` is theirs. If their clock was ahead, ``now`` stays
-    ahead by as much, since it may not go back; from then on it goes as fast as the agreed time.
+    def emit(self, record: logging.LogRecord) -> None:
+        said = {'sender': record.name, 'contents': record.getMessage()[:100]}
+        try:
+            send_msg(self.topic, said, **self.options)
+        except Exception as error:  # noqa: BLE001 - logging's own advice
+            self.errors.append(error)
 
-    Attributes:
-        agreed: what two senders say; it never goes back; ``-inf`` while only one has spoken.
-        now: the agreed time, for services; it never goes back either.
-        leader: who has the highest timestamp so far.
-        lead: that timestamp.
-        ahead: the leader, while it is ahead of the agreed time; None else.
-        spoken: how often the leader was heard, whoever it was.
 
-    >>> clock = RecordClock()
-    >>> [clock.hear(who, sent, wall=900.0) for who, sent in
-    ...     [('red', 100.0), ('ahead', 700.0), ('blue', 101.0), ('red', 50.0), ('ahead', 102.0)]]
-    [100.0, 700.0, 101.0, 101.0, 700.0]
-    >>> clock.agreed
-    101.0
+@contextlib.contextmanager
+def on_root(handler: logging.Handler, level: int) -> Iterator[None]:
+    """The handler is on the root logger, which lets everything of that level pass."""
+    root = logging.getLogger()
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(level)
+    try:
+        yield
+    finally:
+        root.setLevel(before)
+        root.removeHandler(handler)
+
+
+def senders(topic: str) -> list[str]:
+    """Whose log records were sent."""
+    return [value['sender'] for value in values(topic)]
+
+
+@pytest.mark.parametrize('level', [logging.INFO, logging.DEBUG], ids=['INFO', 'DEBUG'])
+@pytest.mark.parametrize('block', [False, True], ids=['async', 'block'])
+def test_a_root_handler_that_sends_does_not_feed_itself(
+    level: int, block: bool, topic: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """From the first record on: each of the program's own arrives once, quickly, and no other.
+
+    Other handlers see what the client logs, as ever.
     """
+    handler = ToKafka(topic, block=block)
+    began = time.monotonic()
+    with on_root(handler, level):
+        for _ in range(3):
+            mine.warning('hello')
+        producer.close()
+        mine.warning('hello again')
+        producer.flush()
+    assert time.monotonic() - began < 6
+    assert handler.errors == []
+    assert senders(topic) == ['mine'] * 4
+    assert any(record.name.startswith('kafka.') for record in caplog.records)
 
-    __slots__ = ('_heard', 'agreed', 'ahead', 'lead', 'leader', 'now', 'shift', 'spoken')
 
-    def __init__(self) -> None:
-        self.agreed = self.lead = self.now = NEVER
-        self.leader: str | None = None
-        self.ahead: str | None = None
-        self.shift = 0.0  # of `now` from `agreed`
-        self.spoken = 0
-        self._heard: set[str] = set()  # the first few senders
+def test_records_that_come_by_a_queue_do_not_feed_themselves(topic: str) -> None:
+    """A QueueListener handles them in a thread of its own: the rule holds there, too."""
+    handler = ToKafka(topic)
+    waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    listener = logging.handlers.QueueListener(waiting, handler)
+    with on_root(logging.handlers.QueueHandler(waiting), logging.DEBUG):
+        listener.start()
+        mine.warning('hello')
+        send_msg(topic, {'sender': 'red', 'contents': 'hello'}, block=True)
+        mine.warning('hello again')
+        listener.stop()
+    producer.flush()
+    assert sorted(senders(topic)) == ['mine', 'mine', 'red']
 
-    def hear(self, sender: str, sent: float, wall: float) -> float:
-        """Take a message into account.
 
-        Not needed where it would change nothing: the timestamp is not after ``agreed``, and the
-        sender is not ``ahead``. Then the message's time is ``agreed``.
+def test_what_is_logged_while_a_message_is_sent_is_not_sent(topic: str) -> None:
+    """Whoever logs it: it would come again with each message that reports it."""
 
-        Args:
-            sender: who sent it.
-            sent: its timestamp.
-            wall: the latest time that it can be: no message comes from the future.
+    class Talkative(dict[str, Any]):
+        def get(self, *arguments: Any) -> Any:
+            mine.warning('asked for %s', arguments)
+            return super().get(*arguments)
 
-        Returns:
-            The message's own time. It never goes back for a sender.
-        """
-        sent = min(sent, wall)
-        if sender == self.leader:
-            self.spoken += 1
-            time = self.lead = max(self.lead, sent)
-        else:
-            agreed = sent
-            if sent > self.lead:
-                agreed = self.lead
-                self.leader, self.lead = sender, sent
-                self.spoken += 1
-            if agreed > self.agreed or len(self._heard) < MAJORITY:
-                self._agree(sender, agreed)
-            time = max(sent, self.agreed)
-        if self.agreed == NEVER:
-            self.now = max(self.now, self.lead)
-        self.ahead = self.leader if self.lead > self.agreed else None
-        return time
+    with on_root(ToKafka(topic), logging.INFO):
+        send_msg(topic, Talkative(sender='red', contents='hello'), block=True)
+        mine.warning('hello')
+        producer.flush()
+    assert senders(topic) == ['red', 'mine']
 
-    def _agree(self, sender: str, agreed: float) -> None:
-        """Move on. What is agreed with few senders may be far off: then `now` does not jump."""
-        self.agreed = max(self.agreed, agreed)
-        if len(self._heard) < MAJORITY and sender not in self._heard:
-            self._heard.add(sender)
-            self.now = max(self.now, self.agreed)
-            self.shift = self.now - self.agreed if self.agreed > NEVER else 0.0
-        else:
-            self.now = self.agreed + self.shift
 
-    def resume(self, agreed: float, shift: float) -> None:
-        """Go on from an agreed time, or a later one, with many senders."""
-        if agreed > self.agreed:
-            self.agreed = agreed
-            self._heard = {str(number) for number in range(MAJORITY)}
-        if self.agreed > NEVER:
-            self.shift = shift
-            self.now = max(self.now, self.agreed + shift)
-        if self.lead < self.agreed:
-            self.leader, self.lead = None, self.agreed
-        self.ahead = self.leader if self.lead > self.agreed else None
+def test_what_we_log_in_the_clients_thread_is_not_sent(make_topic: Callable[..., str]) -> None:
+    """A handler that waits for its message must not wait in the thread that it waits for."""
+    topic, small = make_topic(), make_topic(**{'max.message.bytes': '100'})
+    handler = ToKafka(topic, block=True)
+    with on_root(handler, logging.WARNING):
+        failed = send_msg(small, 'x' * 200)
+        mine.warning('hello')
+        eventually(failed.failed)
+        mine.warning('hello again')
+    assert handler.errors == []
+    assert senders(topic) == ['mine'] * 2
+
+
+def test_a_record_that_is_not_sent_has_a_promise_that_failed(topic: str) -> None:
+    """It says why when it is asked, and only then."""
+    found: list[Any] = []
+
+    class Keeper(ToKafka):
+        def emit(self, record: logging.LogRecord) -> None:
+            found.append(send_msg(self.topic, record.getMessage(), block=True))
+
+    with on_root(Keeper(topic), logging.INFO):
+        logging.getLogger('kafka.net').warning('of the client')
+        logging.getLogger('kafka.net').warning('kept from the handler by now')
+    (promise,) = found
+    assert isinstance(promise, NotSent)
+    assert promise.failed()
+    with pytest.raises(DeliveryError, match='a log record about sending'):
+        promise.get(timeout=1)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
@@ -128,6 +129,22 @@ def test_latest_begins_behind_an_open_transaction(topic: str, get: Get) -> None:
         'before 2',
         'after',
     ]
+
+
+def test_a_time_is_found_behind_an_open_transaction(topic: str, get: Get) -> None:
+    """What is older than the time is not given, although it is only visible afterwards."""
+    with closing(transactional(f'{topic}-hanging')) as hanging:
+        hanging.begin_transaction()
+        hanging.send(topic, b'"never"', timestamp_ms=1_000_000).get(10)
+        for number in range(4):
+            send(topic, number, timestamp=1000.0 + number)
+        since = datetime.fromtimestamp(1002.0, tz=UTC)
+        c = get(topic, offset=since, timeout=1.0)
+        late = get(topic, offset=since + timedelta(seconds=5), timeout=1.0)
+        hanging.abort_transaction()
+    assert [msg.value for msg in c] == [2, 3]
+    send(topic, 'after', timestamp=1007.0)
+    assert [msg.value for msg in late] == ['after']
 
 
 def test_partitions_that_are_added_are_read_from_their_beginning(

@@ -20,9 +20,13 @@ NOTHING = float('-inf')
             time=1000.25,
             marks=((9, 910.0), (12, 950.25)),
             carried={'r\xf6d': 990.5},
+            agreed=980.125,
+            shift=2.5,
+            gaps=((8, 9),),
         ),
+        CommitMetadata(replay_from=7, time_before=NOTHING, time=1000.25, agreed=NOTHING),
     ],
-    ids=['nothing', 'first', 'all'],
+    ids=['nothing', 'first', 'all', 'one sender'],
 )
 def test_what_is_written_is_read_again(memory: CommitMetadata) -> None:
     """Dump and load are each other's opposite."""

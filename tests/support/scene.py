@@ -16,6 +16,7 @@ import kafka as client
 
 from producer import flush, send_msg
 from tests.support.logread import records
+from tests.support.reference import throttled
 
 __all__ = ['Scene']
 
@@ -62,6 +63,8 @@ service = ThrottlingAlertService(
 )
 service.monitor()
 """
+# Senders whose clocks are wrong, and by how many seconds: ahead, behind, here and there, in jumps
+WRONG = {0: [3000.0], 1: [-3000.0], 2: [-900.0, 0.0, 900.0], 3: [0.0] * 20 + [1800.0]}
 # A killed member is missed, and its transaction given up, after these; 6 s each outside the tests.
 EXPIRY = {'KAFKA_SESSION_TIMEOUT_MS': '1500', 'KAFKA_TRANSACTION_TIMEOUT_MS': '2000'}
 
@@ -118,7 +121,10 @@ class Scene:
             for number in range(messages):
                 sent_at += chance.choice([0.0, 0.001, 0.002])
                 late = chance.choice([0.0, 0.0, 0.0, -5.0])  # some come with a time that has passed
-                value = {'sender': f's{chance.randrange(senders)}', 'contents': str(number)}
+                sender = chance.randrange(senders)
+                if sender in WRONG:
+                    late = chance.choice(WRONG[sender])
+                value = {'sender': f's{sender}', 'contents': str(number)}
                 send_msg(self.topic, value, timestamp=sent_at + late)
                 if number % 200 == 0:
                     time.sleep(max(0.0, start + seconds * number / messages - time.monotonic()))
@@ -154,24 +160,17 @@ class Scene:
 
     def reference(self) -> list[str]:
         """What must be alerted about, computed from the log by counting."""
-        limit, duration = self.window
-        now: dict[int, float] = collections.defaultdict(float)
-        said: dict[tuple[int, str], list[float]] = collections.defaultdict(list)
-        loud: dict[tuple[int, str], float] = {}
-        expected = []
-        for record in self.read(self.topic):
-            here = record.partition
-            now[here] = max(now[here], record.timestamp / 1000)
-            who = (here, json.loads(record.value)['sender'])
-            said[who] = [before for before in said[who] if before > now[here] - duration] + [
-                now[here]
-            ]
-            if len(said[who]) > limit and not (
-                self.repeat and now[here] - loud.get(who, 0.0) < self.repeat
-            ):
-                loud[who] = now[here]
-                expected.append(f'{record.topic}/{here}/{record.offset}')
-        return sorted(expected)
+        log = self.read(self.topic)
+        messages = [
+            (record.partition, json.loads(record.value)['sender'], record.timestamp / 1000)
+            for record in log
+        ]
+        deserved = throttled(messages, *self.window, self.repeat)
+        return sorted(
+            f'{record.topic}/{record.partition}/{record.offset}'
+            for record, is_over in zip(log, deserved, strict=True)
+            if is_over
+        )
 
     def found(self) -> list[str]:
         """What has been alerted about."""
