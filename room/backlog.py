@@ -64,8 +64,8 @@ class Backlog:
             first: whether the page is still empty.
 
         Returns:
-            The oldest messages that wait. If too many wait: a few, evenly picked, and the newest is
-            one of them; the others are left out.
+            The oldest messages that wait. If too many wait: a few, evenly picked, and the newest of
+            each partition among them; the others are left out.
         """
         if len(self._waiting) > (MOST_AT_FIRST if first else OVERLOAD):
             return self._sample()
@@ -75,8 +75,12 @@ class Backlog:
         return batch
 
     def _sample(self) -> list[Message]:
+        # What is read last need not be the newest: a reader gets one partition after the other. So
+        # the newest record of a burst is the last of its partition, and must not be left out.
         count = len(self._waiting)
-        batch = [self._waiting[count * part // SAMPLE - 1] for part in range(1, SAMPLE + 1)]
+        picked = {count * part // SAMPLE - 1 for part in range(1, SAMPLE + 1)}
+        picked |= set({each.partition: at for at, each in enumerate(self._waiting)}.values())
+        batch = [self._waiting[at] for at in sorted(picked)]
         self.left_out += count - len(batch)
         self._sampled_at = self.clock()
         self._waiting.clear()

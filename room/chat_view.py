@@ -5,6 +5,7 @@
 The one idea to take away: a bubble is drawn from a record, so a click on it can show the record.
 """
 
+from bisect import bisect_right
 from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any
@@ -39,9 +40,11 @@ class ChatView:
         self.history = state.feed.history
         self.backlog = Backlog()
         self.replay: Replay | None = None
-        self.bubbles: dict[int, Any] = {}  # by the message's number
+        self.bubbles: dict[int, Any] = {}  # by the message's number, as they stand on the page
         self.most_bubbles = MOST_BUBBLES
-        self._last_number = max(self.history.total - MOST_BUBBLES, 0)
+        recent, self._last_number = self.history.latest(MOST_BUBBLES)
+        self.backlog.add(recent, len(recent))
+        self._times: list[float] = []  # of the bubbles
         self._marked = self.history.marked_since(0)[1]
         self._replay_numbers = count(-1, -1)  # messages of a replay have no number of their own
         self._build()
@@ -103,6 +106,9 @@ class ChatView:
     def _draw(self, message: Message, own_name: str) -> None:
         from nicegui import ui
 
+        at = len(self._times)
+        if not self.replay:
+            at = bisect_right(self._times, message.time)  # another partition's may be older
         with self.list:
             bubble = ui.element('q-chat-message').classes('bubble')
             with bubble:
@@ -110,12 +116,21 @@ class ChatView:
         bubble.props['sent'] = message.sender == own_name
         bubble.on('click', lambda: self.inspect(*message.location))
         _paint(bubble, message)
-        self.bubbles[message.number or next(self._replay_numbers)] = bubble
+        number = message.number or next(self._replay_numbers)
+        if at == len(self._times):
+            self.bubbles[number] = bubble
+        else:
+            bubble.move(target_index=at)
+            order = list(self.bubbles.items())
+            order.insert(at, (number, bubble))
+            self.bubbles = dict(order)
+        self._times.insert(at, message.time)
 
     def _remove_oldest(self) -> None:
         excess = max(len(self.bubbles) - self.most_bubbles, 0)
         for number in list(self.bubbles)[:excess]:
             self.bubbles.pop(number).delete()
+        del self._times[:excess]
 
     def _mark_alerted(self) -> None:
         """Paint the messages again about which an alert has come meanwhile."""
@@ -151,6 +166,7 @@ class ChatView:
         self.most_bubbles = MOST_IN_REPLAY
         self.list.clear()
         self.bubbles.clear()
+        self._times.clear()
         self.backlog.clear()
         self.progress.set_visibility(True)
         self.button.text = f'Only the last {MOST_BUBBLES}'

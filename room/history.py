@@ -42,6 +42,7 @@ class ChatHistory:
         self._alerts: deque[Message] = deque(maxlen=KEPT_ALERTS)
         self._marked: deque[Message] = deque(maxlen=KEPT)
         self._marked_total = 0
+        self._lasts: dict[int, Message] = {}  # by partition
         # The kept messages by location and by words, and the alerts that came before theirs did.
         self._index: dict[tuple[Any, ...], Message] = {}
         self._early_alerts: dict[tuple[Any, ...], Message] = {}
@@ -65,11 +66,24 @@ class ChatHistory:
             number: that message's; 0 for everything.
 
         Returns:
-            The messages, oldest first, as far as they are kept; and how many came altogether.
+            The messages, oldest first, as far as they are kept, and in any case the last of each
+            partition; and how many came altogether.
         """
         with self._lock:
             count = self.total - number
-            return _newest(self._messages, count), count
+            kept = _newest(self._messages, count)
+            oldest = kept[0].number if kept else self.total + 1
+            lasts = [each for each in self._lasts.values() if number < each.number < oldest]
+            return sorted(lasts, key=lambda each: each.number) + kept, count
+
+    def latest(self, count: int) -> tuple[list[Message], int]:
+        """The latest messages by their timestamps, oldest first; and the number of the last one.
+
+        Which of them was read last says little: partitions are read one after the other.
+        """
+        with self._lock:
+            messages = sorted(self._messages, key=lambda each: each.time)
+            return messages[-count:], self.total
 
     def marked_since(self, number: int) -> tuple[list[Message], int]:
         """Messages that have triggered an alert.
@@ -112,6 +126,7 @@ class ChatHistory:
                 if self._index.get(name) is oldest:
                     del self._index[name]
         self._messages.append(message)
+        self._lasts[message.partition] = message
         self._index[message.location] = message
         self._index[message.words] = message
 

@@ -38,6 +38,18 @@ def test_of_an_overload_a_sample_is_drawn() -> None:
     assert not backlog.is_sampling
 
 
+def test_the_last_of_each_partition_is_in_the_sample() -> None:
+    """However many come, and in whatever order, the newest record of each partition is drawn."""
+    backlog = Backlog()
+    one = [Message('t', 0, number, float(number), 'red', '') for number in range(350)]
+    other = [Message('t', 1, number, 0.5 + number, 'blue', '') for number in range(100)]
+    backlog.add(one[:100] + other + one[100:], 450)
+    drawn = [each.location for each in backlog.next_batch(first=False)]
+    assert ('t', 0, 349) in drawn
+    assert ('t', 1, 99) in drawn
+    assert backlog.left_out == 450 - len(drawn)
+
+
 def test_a_new_page_gets_the_recent_messages_at_once() -> None:
     """The first batch has all recent messages, and more than those are sampled."""
     backlog = Backlog()
