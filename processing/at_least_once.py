@@ -325,7 +325,7 @@ class Service(Runnable):
 
     def _try_commit(self, consumer: ChatConsumer) -> None:
         commits = {
-            partition: OffsetAndMetadata(offset, '', -1)
+            partition: OffsetAndMetadata(offset, self._remark(partition, offset), -1)
             for partition, offset in self._uncommitted.items()
         }
         try:
@@ -337,6 +337,11 @@ class Service(Runnable):
         else:
             self._uncommitted.clear()
             self._patience.succeed()
+
+    def _remark(self, partition: TopicPartition, offset: int) -> str:
+        """What a commit says besides: how far the work has come, where ``resume_at`` goes back."""
+        following = self._next.get(partition, offset)
+        return f'{{"v": 1, "read_to": {following}}}' if following > offset else ''
 
     def _named_in_errors(self) -> dict[str, Any]:
         options = {} if self._consumer is None else self._consumer.config

@@ -69,14 +69,12 @@ class LogPanel:
         keys = self.state.feed.history.last_keys
         self.topics.rows = [
             {**row, 'last key here': keys.get((row['topic'], row['partition']), '')}
-            for row in snapshot.topics
+            for row in snapshot.topic_rows()
         ]
-        self.groups.rows = snapshot.groups
+        self.groups.rows = snapshot.group_rows()
         note = 'Consumers without a group_id are not listed: only they know where they are.'
-        if snapshot.left_out:
-            note += f' {snapshot.left_out:,} more rows are not shown.'
         self.note.text = note
-        changes = [f'{time_of_day(at)} {text}' for at, text in reversed(cluster.rebalances)]
+        changes = [f'{time_of_day(each.time)} {each}' for each in reversed(cluster.rebalances)]
         self.rebalances.text = '\n'.join(changes[:SHOWN_REBALANCES]) or 'none since the room opened'
 
 

@@ -18,6 +18,8 @@ from room.alert_list import AlertList
 from room.chat_view import ChatView
 from room.composer import Composer
 from room.header import Header
+from room.key_partition import KeyPartition
+from room.log_picture import LogPicture
 from room.measurements import Delays
 from room.panels import Panels
 from room.record_dialog import RecordDialog
@@ -27,6 +29,7 @@ __all__ = ['Page']
 
 STYLE = Path(__file__).with_name('page.css')
 DRAW_PERIOD = 0.1  # seconds between two looks for something new to draw
+PICTURE_PERIOD = 0.25  # seconds between two looks at the ends of the partitions
 REFRESH_PERIOD = 0.5  # seconds after which everything else on the page is brought up to date
 # A browser answers this when it has done what came before it.
 ANSWER = 'new Promise(done => setTimeout(done, 0))'
@@ -50,10 +53,14 @@ class Page:
         with ui.element('div').classes('room'):
             with ui.element('div').classes('side talk'):
                 self._build_talk()
+            with ui.element('div').classes('side log'):
+                self.picture = LogPicture(state, self.record_dialog.inspect)
+                self.key = KeyPartition(state, self.picture.highlight)
             with ui.element('div').classes('side info'):
                 self.alerts = AlertList(state.feed.history, self.record_dialog.inspect)
                 self.panels = Panels(state, self.delays, self.record_dialog.inspect)
         ui.timer(DRAW_PERIOD, self.draw_new)
+        ui.timer(PICTURE_PERIOD, self.picture.refresh)
         ui.timer(REFRESH_PERIOD, self.refresh)
 
     def _build_talk(self) -> None:

@@ -104,7 +104,7 @@ class Browser:
             self.driver.save_screenshot(str(ROOT / PICTURES / name))
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture(scope='session')
 def kafka_here() -> Iterator[Broker]:
     """A Kafka whose topics have three partitions."""
     needs_chromium()
@@ -112,7 +112,7 @@ def kafka_here() -> Iterator[Broker]:
         yield broker
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture(scope='session')
 def address(kafka_here: Broker) -> Iterator[str]:
     """A room in a process of its own."""
     port = free_port()
@@ -208,11 +208,11 @@ def _answers(address: str) -> bool:
     return False
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture(scope='session')
 def two(
     address: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Browser, Browser]]:
-    """Two visitors who stay for all tests of a module."""
+    """Two visitors who stay for all tests."""
     with contextlib.ExitStack() as stack:
         both = []
         for size in ((1500, 1000), (1100, 800)):
