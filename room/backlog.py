@@ -48,14 +48,23 @@ class Backlog:
         self._waiting += messages
         self.left_out += count - len(messages)
 
-    def clear(self) -> None:
-        """Forget what waits."""
-        self._waiting.clear()
+    def sentence(self, rate: int) -> str:
+        """Whether all messages are drawn, in one sentence that is true.
 
-    def keep_newest(self, most: int) -> None:
-        """Leave out all that waits apart from the newest, so that waiting costs no memory."""
-        self.left_out += len(self._waiting[:-most])
-        self._waiting = self._waiting[-most:]
+        Args:
+            rate: how many came in the last second.
+        """
+        if self.is_sampling:
+            return (
+                f'{rate:,} a second are too many to read: a sample is drawn, and your own always; '
+                f'{self.left_out:,} were counted and not drawn.'
+            )
+        if self.left_out:
+            return (
+                'Every new message is drawn. '
+                f'{self.left_out:,} earlier ones came too fast: counted and not drawn.'
+            )
+        return 'Every message is drawn.'
 
     def next_batch(self, first: bool) -> list[Message]:
         """What is to be drawn now.

@@ -78,14 +78,15 @@ class Page:
         """
         from nicegui import ui
 
-        drawn = self.chat.draw_new(self.composer.sender)
+        drawn = self.chat.draw_new()
         self.alerts.draw_new()
+        if not drawn:
+            return
         with contextlib.suppress(TimeoutError):
             await ui.run_javascript(ANSWER, timeout=5.0)
-        if not self.chat.replay:
-            for message in drawn:
-                if message.live:
-                    self.delays.add(message.time)
+        for message in drawn:
+            if message.live:
+                self.delays.add(message.time)
 
     def refresh(self) -> None:
         """Bring counts, states and the open panel up to date."""
@@ -96,7 +97,3 @@ class Page:
         self.chat.refresh()
         self.alerts.refresh()
         self.panels.refresh()
-
-    def close(self) -> None:
-        """End what was started for this page alone."""
-        self.chat.close()

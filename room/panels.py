@@ -12,6 +12,7 @@ from typing import Protocol
 from room.log_panel import LogPanel
 from room.measurements import Delays
 from room.plots_panel import PlotsPanel
+from room.read_again import ReadAgain
 from room.state import RoomState
 from room.teach_panel import TeachPanel
 
@@ -44,6 +45,7 @@ class Panels:
 
         builders: dict[str, Callable[[], Panel]] = {
             'The log': lambda: LogPanel(state, inspect),
+            'Read again': lambda: ReadAgain(state, inspect),
             'Plots': lambda: PlotsPanel(state.feed.history, delays),
             'Teach': lambda: TeachPanel(state.processes),
         }

@@ -48,19 +48,15 @@ class RoomServer:
         if not self.open_limit.allow(client.ip):
             client.delete()
             return _refusal(429, f'Too many requests: at most {PAGES_A_MINUTE} pages a minute.')
-        page = Page(self.state)
+        Page(self.state)
         self.state.clients.add(client)
-        client.on_delete(lambda: self._close(page, client))
+        client.on_delete(lambda: self.state.clients.discard(client))
         try:
             async with asyncio.timeout(PATIENCE):
                 await client.connected()
         except TimeoutError:
             client.delete()
         return None
-
-    def _close(self, page: Page, client: Any) -> None:
-        page.close()
-        self.state.clients.discard(client)
 
 
 def _refusal(status: int, reason: str) -> Any:

@@ -59,12 +59,16 @@ def test_a_new_page_gets_the_recent_messages_at_once() -> None:
     assert len(backlog.next_batch(first=True)) == SAMPLE
 
 
-def test_what_waits_for_a_replay_is_bounded() -> None:
-    """While a page draws something else, only the newest messages wait; the others are counted."""
-    backlog = Backlog()
-    for _ in range(3):
-        backlog.add(_messages(100), 100)
-        backlog.keep_newest(150)
-    assert backlog.left_out == 150
-    batch = backlog.next_batch(first=True)
-    assert _offsets(batch) == [*range(50, 100), *range(100)]
+def test_what_is_said_of_the_sample_is_true() -> None:
+    """It never says that every message is drawn when some were not."""
+    now = 100.0
+    backlog = Backlog(lambda: now)
+    backlog.add(_messages(10), 10)
+    backlog.next_batch(first=False)
+    assert backlog.sentence(10) == 'Every message is drawn.'
+    backlog.add(_messages(1000), 1000)
+    backlog.next_batch(first=False)
+    assert backlog.sentence(1000).startswith('1,000 a second are too many to read')
+    assert '996 were counted and not drawn' in backlog.sentence(1000)
+    now += 3.0
+    assert 'Every new message is drawn. 996 earlier ones' in backlog.sentence(0)

@@ -96,7 +96,7 @@ class Browser:
         from selenium.webdriver.common.by import By
         from selenium.webdriver.common.keys import Keys
 
-        self.driver.find_element(By.CSS_SELECTOR, '.text input').send_keys(text, Keys.ENTER)
+        self.driver.find_element(By.CSS_SELECTOR, '.text textarea').send_keys(text, Keys.ENTER)
 
     def picture(self, name: str) -> None:
         if PICTURES:
