@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
+from room.alert_folds import AlertFolds, Fold
 from room.measurements import MessageCounts, Second
 from room.messages import Message
 
 __all__ = ['ChatHistory']
 
 KEPT = 1000  # messages in memory
-KEPT_ALERTS = 200
 
 
 class ChatHistory:
@@ -39,7 +39,7 @@ class ChatHistory:
         self.last_keys: dict[tuple[str, int], str] = {}
         self._counts = MessageCounts(clock)
         self._messages: deque[Message] = deque(maxlen=KEPT)
-        self._alerts: deque[Message] = deque(maxlen=KEPT_ALERTS)
+        self._folds = AlertFolds()
         self._marked: deque[Message] = deque(maxlen=KEPT)
         self._marked_total = 0
         self._lasts: dict[int, Message] = {}  # by partition
@@ -97,10 +97,10 @@ class ChatHistory:
         with self._lock:
             return _newest(self._marked, self._marked_total - number), self._marked_total
 
-    def alerts_since(self, number: int) -> list[Message]:
-        """Alerts that came after the one of this number, oldest first."""
+    def folded_alerts(self, most: int) -> tuple[list[Fold], int]:
+        """The alerts by type and sender, that with the latest first; and a number that changes."""
         with self._lock:
-            return _newest(self._alerts, self.alert_total - number)
+            return self._folds.latest(most), self._folds.version
 
     def last_seconds(self, count: int) -> list[Second]:
         """What came in each of the last full seconds, oldest first."""
@@ -133,7 +133,7 @@ class ChatHistory:
     def _add_alert(self, alert: Message) -> None:
         self.alert_total += 1
         alert.number = self.alert_total
-        self._alerts.append(alert)
+        self._folds.add(alert)
         if alert.live:
             self._counts.add_alert()
         message = self._index.get(alert.triggered_by)

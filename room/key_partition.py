@@ -16,7 +16,7 @@ __all__ = ['KeyPartition', 'partition_of']
 LONGEST_KEY = 80  # characters
 
 
-def partition_of(key: str, partitions: int) -> tuple[int, int]:
+def partition_of(key: str | bytes, partitions: int) -> tuple[int, int]:
     """Where a key goes.
 
     Args:
@@ -29,7 +29,7 @@ def partition_of(key: str, partitions: int) -> tuple[int, int]:
     >>> partition_of('red', 3)
     (191632692, 0)
     """
-    hashed = murmur2(key.encode()) & 0x7FFFFFFF
+    hashed = murmur2(key.encode() if isinstance(key, str) else key) & 0x7FFFFFFF
     return hashed, hashed % partitions
 
 

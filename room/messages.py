@@ -10,7 +10,7 @@ from typing import Any
 
 from schemas import Alert, HumanMessage, Malformed, decode, printable
 
-__all__ = ['Message', 'message_from', 'sent_message', 'timestamp_in_seconds']
+__all__ = ['Message', 'cause_of', 'message_from', 'sent_message', 'timestamp_in_seconds']
 
 LONGEST_TEXT = 2000  # characters of a message
 MOST_LINES = 60
@@ -36,6 +36,7 @@ class Message:
         is_alert: whether it came from the topic of alerts.
         triggered_by: of an alert, the message that triggered it: ``(topic, partition, offset)`` if
             the alert tells that, else ``(sender, contents)``.
+        about: of an alert, the sender of that message.
         alert_type: of a message, the type of the alert that it triggered; '' if none.
         live: whether it came after the room had opened.
         number: its position among the messages, or among the alerts, that this room has read:
@@ -52,6 +53,7 @@ class Message:
     error: str = ''
     is_alert: bool = False
     triggered_by: tuple[Any, ...] = ()
+    about: str = ''
     alert_type: str = ''
     live: bool = False
     number: int = 0
@@ -91,7 +93,8 @@ def message_from(record: Any, schema: Any) -> Message:
     elif schema is Alert:
         message.sender = printable(value['alert_type'][:LONGEST_NAME])
         message.contents = _lines(value['alert_message'])
-        message.triggered_by = _location(record) or _words(value['triggered_by'])
+        message.about = _words(value['triggered_by'])[0]
+        message.triggered_by = cause_of(record) or _words(value['triggered_by'])
     else:
         message.sender, message.contents = _words(value)
     return message
@@ -135,7 +138,7 @@ def _lines(text: str) -> str:
     return shown
 
 
-def _location(record: Any) -> tuple[str, int, int] | None:
+def cause_of(record: Any) -> tuple[str, int, int] | None:
     """The record that an alert is about, by the alert's header; None if it does not tell."""
     header = dict(record.headers).get('triggered-by') or b''
     found = LOCATION.fullmatch(header)

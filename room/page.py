@@ -57,7 +57,6 @@ class Page:
                 self.picture = LogPicture(state, self.record_dialog.inspect)
                 self.key = KeyPartition(state, self.picture.highlight)
             with ui.element('div').classes('side info'):
-                self.alerts = AlertList(state.feed.history, self.record_dialog.inspect)
                 self.panels = Panels(state, self.delays, self.record_dialog.inspect)
         ui.timer(DRAW_PERIOD, self.draw_new)
         ui.timer(PICTURE_PERIOD, self.picture.refresh)
@@ -68,6 +67,7 @@ class Page:
 
         self.outage = ui.label().classes('outage bg-negative text-white q-pa-sm rounded-borders')
         self.outage.set_visibility(False)
+        self.alerts = AlertList(self.state.feed.history, self.record_dialog.inspect)
         self.chat = ChatView(self.state, self.record_dialog.inspect)
         self.composer = Composer(self.state)
 
@@ -79,7 +79,6 @@ class Page:
         from nicegui import ui
 
         drawn = self.chat.draw_new()
-        self.alerts.draw_new()
         if not drawn:
             return
         with contextlib.suppress(TimeoutError):

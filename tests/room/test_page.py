@@ -100,7 +100,7 @@ def test_markup_stays_text(two: tuple[Browser, Browser]) -> None:
     assert one.js(
         'return !document.querySelector("img[src=x], .bubble-text b, .chat-frame script")'
     )
-    one.click('.record-dialog button')
+    one.click('.record-dialog .close')
 
 
 def test_one_message_is_inspected(two: tuple[Browser, Browser]) -> None:
@@ -119,7 +119,7 @@ def test_one_message_is_inspected(two: tuple[Browser, Browser]) -> None:
     assert found['key'] == "b'key-7'"
     assert found['headers'] == "trace: b'42'"
     assert found['read-as'].startswith('not a HumanMessage: ')
-    one.click('.record-dialog button')
+    one.click('.record-dialog .close')
 
 
 def test_the_last_messages_are_there_on_opening(
@@ -197,7 +197,7 @@ def test_what_the_teacher_starts_is_seen_and_stops(two: tuple[Browser, Browser])
     )
     for button in (0, 2, 1):
         one.click('.teach', button)
-    other.sees('throttled: spammer', '.alert')
+    other.sees('spammer: throttled', '.alert')
     other.sees('throttled', '.bubble.marked')
     other.sees('spammer', '.bubble.marked')
     pids = [

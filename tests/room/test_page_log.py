@@ -66,7 +66,7 @@ def test_each_record_is_a_cell_at_its_offset(two: tuple[Browser, Browser]) -> No
     one.click(_cell(sent[1].partition, sent[1].offset))
     one.sees(str(sent[1].offset), '.field-offset')
     one.sees('cell 1', '.field-read-as')
-    one.click('.record-dialog button')
+    one.click('.record-dialog .close')
 
 
 def test_markers_move_and_change_owner(two: tuple[Browser, Browser]) -> None:
