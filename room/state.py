@@ -16,7 +16,7 @@ from producer import send_msg
 from room.cluster import ClusterMonitor
 from room.feed import Feed
 from room.messages import Message, sent_message
-from room.processes import teaching_processes
+from room.programs import Programs
 from room.rate_limits import RateLimit
 from room.replay import Replay
 from schemas import HumanMessage, printable
@@ -45,7 +45,7 @@ class RoomState:
         self.link = link
         self.feed = Feed(topic, alert_topic)
         self.cluster = ClusterMonitor(topic, alert_topic)
-        self.processes = teaching_processes(topic, alert_topic)
+        self.programs = Programs(topic, alert_topic)
         self.replays: list[Replay] = []
         self.clients: set[Any] = set()  # NiceGUI's: one for each open page
         self.inspect_limit = RateLimit(10, 10.0)
@@ -111,7 +111,6 @@ class RoomState:
 
     def stop(self) -> None:
         """End the threads and the processes."""
-        for process in self.processes:
-            process.stop()
+        self.programs.stop_all()
         self.feed.stop()
         self.cluster.stop()

@@ -1,7 +1,7 @@
 """The room in a real browser, against a real Kafka.
 
-``ROOM_PICTURES=docs python -m pytest tests/room/test_page.py`` keeps the screenshots:
-``docs/room.png`` is the README's.
+``ROOM_PICTURES=docs python -m pytest tests/room`` keeps the screenshots: ``docs/room.png`` is the
+README's.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from kafka import TopicPartition
 from broker import Broker
 from consumer import get_consumer
 from producer import flush, get_producer, send_msg
-from tests.support.brokers import ROOT, eventually, gone
+from tests.support.brokers import ROOT, eventually
 from tests.support.rooms import ALERTS, TALK, Browser, address, kafka_here, settings_here, two  # noqa: F401
 from tests.support.workers import within
 
@@ -90,7 +90,9 @@ def test_markup_stays_text(two: tuple[Browser, Browser]) -> None:
     shown = '<script>window.pwned=1</script>{{1+1}}\\x1b[31m\\u202e'
     one.sees(shown)
     one.sees(shown, '.alert')
+    one.open_tab('Topics')
     one.sees('<img src=x', '.topics')
+    one.open_tab('Groups')
     metadata = sent.get(timeout=5)
     bubbles = '[...document.querySelectorAll(".bubble")]'
     one.js(f'{bubbles}.find(each => each.textContent.includes(arguments[0])).click()', '{{1+1}}')
@@ -152,7 +154,7 @@ def test_who_is_too_quick_is_told(two: tuple[Browser, Browser]) -> None:
 def test_a_rebalance_is_seen_within_two_seconds(two: tuple[Browser, Browser]) -> None:
     """When a second member joins a group, and when it leaves, the page shows who reads what now."""
     one, _ = two
-    one.open_tab('The log')
+    one.open_tab('Groups')
     ending = threading.Event()
 
     def read(consumer: Any) -> None:
@@ -182,48 +184,6 @@ def test_a_rebalance_is_seen_within_two_seconds(two: tuple[Browser, Browser]) ->
 
 def _latest_rebalance(browser: Browser) -> str:
     return browser.texts('.rebalances')[0].split('\n')[0].partition(' (before')[0]
-
-
-def test_what_the_teacher_starts_is_seen_and_stops(two: tuple[Browser, Browser]) -> None:
-    """A simulator, a spammer and a throttling service start as processes of their own, and end.
-
-    The service's alert appears, and the message that triggered it is marked.
-    """
-    one, other = two
-    one.open_tab('Teach')
-    eventually(lambda: len(one.texts('.teach')) == 4)
-    assert any(
-        'NonsenseSimulator(' in each and '.simulate()' in each for each in one.texts('.info .code')
-    )
-    for button in (0, 2, 1):
-        one.click('.teach', button)
-    other.sees('spammer: throttled', '.alert')
-    other.sees('throttled', '.bubble.marked')
-    other.sees('spammer', '.bubble.marked')
-    pids = [
-        int(found[1])
-        for text in one.texts('.info .muted')
-        if (found := re.search(r'process (\d+)', text))
-    ]
-    assert len(pids) == 3
-    one.click('.teach', 1)
-    one.open_tab('The log')
-    one.sees('throttle', '.groups')
-    send_msg(TALK, {'sender': 'anna', 'contents': 'What was that?'}, block=True)
-    one.say('Kafka is a log: look at the offsets grow')
-    one.sees('look at the offsets grow')
-    one.picture('room.png')
-    one.click('.dark-mode')
-    one.open_tab('Plots')
-    eventually(lambda: one.js('return document.querySelectorAll(".plot canvas").length') == 3)
-    eventually(lambda: one.js('return document.body.classList.contains("body--dark")'))
-    one.picture('room-dark.png')
-    one.click('.dark-mode')
-    one.open_tab('Teach')
-    for button in (0, 2):
-        one.click('.teach', button)
-    eventually(lambda: all(map(gone, pids)))
-    eventually(lambda: one.texts('.teach .q-btn__content') == ['Start'] * 4)
 
 
 def test_a_phone_is_wide_enough(two: tuple[Browser, Browser]) -> None:

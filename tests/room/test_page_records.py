@@ -96,4 +96,4 @@ def test_a_topic_is_read_again_beside_the_chat(two: tuple[Browser, Browser]) -> 
     other.click('.again')
     other.sees('nothing found; ', '.again-status')
     _field(other, 'key', '')
-    other.open_tab('The log')
+    other.open_tab('Groups')
