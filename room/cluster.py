@@ -17,6 +17,7 @@ from kafka.admin import KafkaAdminClient, OffsetSpec
 import settings
 from connection import diagnosis
 from room.consumer_groups import ConsumerGroups, Group, Rebalance, group_rows
+from room.measurements import Lags
 from room.worker import WorkerThread
 from schemas import printable
 
@@ -90,6 +91,17 @@ class Snapshot:
             for tp, each in self.partitions.items()
         ]
 
+    def lags(self) -> dict[str, int]:
+        """How far each group is behind on all its partitions together."""
+        return {
+            group.name: sum(
+                max((self.partitions[tp].end or 0) - commit.offset, 0)
+                for tp, commit in group.committed.items()
+                if tp in self.partitions
+            )
+            for group in self.groups
+        }
+
     def group_rows(self) -> list[Row]:
         """The rows of each group, together: see `room.consumer_groups.group_rows`."""
         ends = {tp: each.end for tp, each in self.partitions.items() if each.end is not None}
@@ -99,8 +111,8 @@ class Snapshot:
 class ClusterMonitor(WorkerThread):
     """Asks for the state of the cluster between ``start()`` and ``stop()``; survives its loss.
 
-    ``snapshot`` is the latest state, ``seen`` the ``time.monotonic()`` of the last answer, and
-    ``error`` says why there is none.
+    ``snapshot`` is the latest state, ``lags`` how far each group was behind in the last seconds,
+    ``seen`` the ``time.monotonic()`` of the last answer, and ``error`` says why there is none.
 
     Args:
         first: topics that come first, however many others there are.
@@ -113,6 +125,7 @@ class ClusterMonitor(WorkerThread):
         self.snapshot = Snapshot()
         self.seen = 0.0
         self.error = ''
+        self.lags = Lags(clock)
         self._groups = ConsumerGroups(clock)
         self._past_ends: deque[tuple[float, Offsets]] = deque(maxlen=RATE_OVER)
 
@@ -138,6 +151,7 @@ class ClusterMonitor(WorkerThread):
         with closing(KafkaAdminClient(**options)) as admin:
             while not self.stopping.is_set():
                 self.snapshot = self._ask(admin)
+                self.lags.add(self.snapshot.lags())
                 self.seen = time.monotonic()
                 self.error = ''
                 self.stopping.wait(PERIOD)

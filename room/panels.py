@@ -48,7 +48,7 @@ class Panels:
             'Groups': lambda: GroupsPanel(state),
             'Topics': lambda: TopicsPanel(state, inspect),
             'Read again': lambda: ReadAgain(state, inspect),
-            'Plots': lambda: PlotsPanel(state.feed.history, delays),
+            'Plots': lambda: PlotsPanel(state.feed.history, state.cluster.lags, delays),
             'Teach': lambda: TeachPanel(state),
         }
         self.panels: dict[str, Panel] = {}

@@ -18,12 +18,16 @@ from kafka import TopicPartition
 from broker import Broker
 from consumer import get_consumer
 from producer import flush, get_producer, send_msg
-from tests.support.brokers import ROOT, eventually
-from tests.support.rooms import ALERTS, TALK, Browser, address, kafka_here, settings_here, two  # noqa: F401
+from tests.support.brokers import ROOT
+from tests.support.rooms import ALERTS, TALK, Browser, eventually
 from tests.support.workers import within
 
-# ruff: noqa: F811 - fixtures are imported, and named again by each test that uses them
-pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.broker,
+    pytest.mark.slow,
+    pytest.mark.usefixtures('settings_here'),
+]
 PROMPT = """
 from consumer import get_consumer
 from producer import send_msg

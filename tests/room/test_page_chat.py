@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 
 from producer import flush, get_producer, send_msg
-from tests.support.brokers import eventually
-from tests.support.rooms import TALK, Browser, address, kafka_here, settings_here, two  # noqa: F401
+from tests.support.rooms import TALK, Browser, eventually
 from tests.support.workers import within
 
-# ruff: noqa: F811 - fixtures are imported, and named again by each test that uses them
-pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.broker,
+    pytest.mark.slow,
+    pytest.mark.usefixtures('settings_here'),
+]
 POINTER = """
     const frame = document.querySelector('.talk .chat-scroll');
     frame.dispatchEvent(new PointerEvent(arguments[0], {pointerType: 'mouse'}));

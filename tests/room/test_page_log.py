@@ -12,11 +12,14 @@ import settings
 from consumer import get_consumer
 from producer import flush, get_producer, send_msg
 from room.colours import colour_of
-from tests.support.brokers import eventually
-from tests.support.rooms import ALERTS, TALK, Browser, address, kafka_here, settings_here, two  # noqa: F401
+from tests.support.rooms import ALERTS, TALK, Browser, eventually
 
-# ruff: noqa: F811 - fixtures are imported, and named again by each test that uses them
-pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.broker,
+    pytest.mark.slow,
+    pytest.mark.usefixtures('settings_here'),
+]
 
 
 def _say(text: str, sender: str = 'red', **more: Any) -> Any:

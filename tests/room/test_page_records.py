@@ -8,11 +8,14 @@ from selenium.webdriver.common.by import By
 
 from producer import flush, send_msg
 from room.replay import PAGE
-from tests.support.brokers import eventually
-from tests.support.rooms import ALERTS, TALK, Browser, address, kafka_here, settings_here, two  # noqa: F401
+from tests.support.rooms import ALERTS, TALK, Browser, eventually
 
-# ruff: noqa: F811 - fixtures are imported, and named again by each test that uses them
-pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.broker,
+    pytest.mark.slow,
+    pytest.mark.usefixtures('settings_here'),
+]
 
 
 def _say(text: str, sender: str = 'red', **more: Any) -> Any:

@@ -16,10 +16,12 @@ from typing import Any
 import pytest
 
 from broker import Broker
-from tests.support.brokers import ROOT, eventually
+from tests.support import brokers
+from tests.support.brokers import ROOT
 from tests.support.rig import free_port
 from tests.support.testkafka import clean
 
+DEADLINE = 60.0  # seconds: a browser shares the machine with other tests
 TALK, ALERTS = 'human-messages', 'alerts'
 PICTURES = os.environ.get('ROOM_PICTURES')
 CHROMIUM = ('chromium', 'chromium-browser', 'google-chrome', 'chrome')
@@ -35,6 +37,11 @@ FLAGS = (
     'disable-dev-shm-usage',
     'hide-scrollbars',
 )
+
+
+def eventually(condition: Callable[[], Any], timeout: float = DEADLINE) -> Any:
+    """As everywhere in the tests, and more patient."""
+    return brokers.eventually(condition, timeout)
 
 
 def needs_chromium() -> tuple[str, str]:
@@ -82,7 +89,7 @@ class Browser:
             )
         )
 
-    def sees(self, text: str, selector: str = '.bubble', timeout: float = 20.0) -> None:
+    def sees(self, text: str, selector: str = '.bubble', timeout: float = DEADLINE) -> None:
         eventually(lambda: any(text in each for each in self.texts(selector)), timeout)
 
     def click(self, selector: str, index: int = 0) -> None:
@@ -222,7 +229,7 @@ def two(
         yield both[0], both[1]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def settings_here(
     kafka_here: Broker, clean_environment: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
