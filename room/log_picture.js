@@ -2,7 +2,7 @@
 // Text is only ever set as textContent or as an attribute, never as HTML.
 
 const WIDTH = 46; // of a cell, in pixels
-const MOST_CELLS = 60; // a lane
+const MOST_CELLS = 40; // a lane
 const FLASH = 4000; // milliseconds for which a marker that has changed hands stands out
 
 const make = (kind, name, parent) => {
@@ -60,8 +60,9 @@ export default {
         make("b", "", head).textContent = `partition ${number}`;
         const kept = make("div", "lane-kept muted", head);
         const track = make("div", "lane-track", row);
+        const strip = make("div", "lane-strip", track); // it moves as a whole, which is cheap
         const markers = make("div", "lane-markers", root);
-        const state = { number, root, kept, track, markers, cells: new Map(), rows: new Map() };
+        const state = { number, root, kept, strip, markers, cells: new Map(), rows: new Map() };
         this.lanes.set(number, state);
       }
       return this.lanes.get(number);
@@ -76,6 +77,8 @@ export default {
         for (const cell of lane.cells.values()) cell.remove();
         lane.cells.clear();
         lane.band = now.band;
+        lane.base = now.band ? 0 : now.end; // the offset at the strip's left end
+        lane.strip.style.transform = "";
       }
       if (now.band) this.drawSeconds(lane, now);
       else this.drawCells(lane, now);
@@ -84,10 +87,12 @@ export default {
     drawCells(lane, now) {
       for (const [offset, colour, letters, say, kind] of now.cells) {
         if (lane.cells.has(offset)) continue;
-        const cell = make("button", `cell ${kind}`, lane.track);
+        if (offset < now.end - MOST_CELLS) continue;
+        const cell = make("button", `cell ${kind}`, lane.strip);
         cell.type = "button";
         cell.dataset.partition = lane.number;
         cell.dataset.offset = offset;
+        cell.style.left = `${(offset - lane.base) * WIDTH}px`;
         cell.title = `offset ${offset}: ${say}`;
         cell.setAttribute("aria-label", `partition ${lane.number}, ${cell.title}`);
         const box = make("span", "cell-box", cell);
@@ -100,10 +105,9 @@ export default {
         if (offset < now.end - MOST_CELLS) {
           cell.remove();
           lane.cells.delete(offset);
-        } else {
-          cell.style.transform = `translateX(${-(now.end - 1 - offset) * WIDTH}px)`;
         }
       }
+      lane.strip.style.transform = `translateX(${-(now.end - lane.base) * WIDTH}px)`;
     },
     drawSeconds(lane, now) {
       const most = Math.max(...now.seconds.map((second) => second[1]), 1);
@@ -112,7 +116,7 @@ export default {
         shown.add(time);
         let bar = lane.cells.get(time);
         if (!bar) {
-          bar = make("div", "bar", lane.track);
+          bar = make("div", "bar", lane.strip);
           make("span", "bar-count", bar);
           make("span", "bar-box", bar);
           make("span", "cell-offset", bar);
@@ -122,7 +126,7 @@ export default {
         put(bar.children[0], String(count));
         bar.children[1].style.height = `${Math.max(2, (20 * count) / most)}px`;
         put(bar.children[2], String(last));
-        bar.style.transform = `translateX(${-index * WIDTH}px)`;
+        bar.style.left = `${-(index + 1) * WIDTH}px`;
       });
       for (const [time, bar] of lane.cells) {
         if (!shown.has(time)) {
@@ -153,7 +157,8 @@ export default {
           row.timer = setTimeout(() => row.root.classList.remove("moved"), FLASH);
         }
         row.member = marker.member;
-        put(row.name, `${marker.group} · ${marker.member}`);
+        const { group, member } = marker;
+        put(row.name, member.startsWith("(") ? `${group} ${member}` : `${member} · ${group}`);
         row.name.title = row.name.textContent;
         row.name.style.borderLeftColor = marker.colour;
         const lag = marker.lag === null ? "" : `lag ${marker.lag.toLocaleString("en")}`;

@@ -12,6 +12,7 @@ browsers, changes nothing about what is read.
 """
 
 import contextlib
+import time
 from pathlib import Path
 
 from room.alert_list import AlertList
@@ -58,9 +59,8 @@ class Page:
                 self.key = KeyPartition(state, self.picture.highlight)
             with ui.element('div').classes('side info'):
                 self.panels = Panels(state, self.delays, self.record_dialog.inspect)
-        ui.timer(DRAW_PERIOD, self.draw_new)
-        ui.timer(PICTURE_PERIOD, self.picture.refresh)
-        ui.timer(REFRESH_PERIOD, self.refresh)
+        self._next_picture = self._next_refresh = 0.0
+        ui.timer(DRAW_PERIOD, self.draw)
 
     def _build_talk(self) -> None:
         from nicegui import ui
@@ -71,15 +71,22 @@ class Page:
         self.chat = ChatView(self.state, self.record_dialog.inspect)
         self.composer = Composer(self.state)
 
-    async def draw_new(self) -> None:
-        """Draw what is new, and wait until the browser has drawn it.
+    async def draw(self) -> None:
+        """Send what is new, and wait until the browser has drawn it.
 
-        A browser that is slow gets fewer bubbles that way, not a longer queue.
+        A browser that is slow gets less that way, not a longer queue.
         """
         from nicegui import ui
 
+        now = time.monotonic()
         drawn = self.chat.draw_new()
-        if not drawn:
+        if now >= self._next_picture:
+            self._next_picture = now + PICTURE_PERIOD
+            self.picture.refresh()
+        if now >= self._next_refresh:
+            self._next_refresh = now + REFRESH_PERIOD
+            self.refresh()
+        elif not drawn:
             return
         with contextlib.suppress(TimeoutError):
             await ui.run_javascript(ANSWER, timeout=5.0)

@@ -46,9 +46,9 @@ class PlotsPanel:
         self._drawn = 0
 
     def refresh(self) -> None:
-        """Draw the last minute; once a second, because the plots have no finer step."""
+        """Draw the last minute; every other second, because four plots are dear to draw."""
         seconds = self.history.last_seconds(SPAN)
-        if seconds[-1].time == self._drawn:
+        if seconds[-1].time < self._drawn + 2:
             return
         self._drawn = seconds[-1].time
         times = [time_of_day(second.time) for second in seconds]

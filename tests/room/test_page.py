@@ -232,7 +232,8 @@ def test_two_thousand_messages_a_second_are_counted_and_a_sample_is_drawn(
     assert sorted(lateness)[len(lateness) // 2] < within(1.0), lateness
     assert len(one.texts('.bubble')) <= 200
     assert 'counted and not drawn' in one.texts('.sampling')[0]
-    eventually(lambda: one.texts('.bubble .bubble-text')[-1].endswith(' 9999'))
+    # Several are of one millisecond, so it need not be the very last.
+    eventually(lambda: any(t.endswith(' 9999') for t in one.texts('.bubble .bubble-text')[-9:]))
 
 
 def _sent() -> int:

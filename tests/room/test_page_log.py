@@ -89,13 +89,13 @@ def test_markers_move_and_change_owner(two: tuple[Browser, Browser]) -> None:
         end = first.end_offsets([tp])[tp]
         first.seek(tp, end - 1)
         first.commit()
-        one.sees('watchers · watch-1', f'{_marker(number, group)} .marker-name')
+        one.sees('watch-1 · watchers', f'{_marker(number, group)} .marker-name')
         one.sees('lag 1', f'{_marker(number, group)} .marker-lag')
         width = 'return document.querySelector(arguments[0]).style.width'
         eventually(lambda: one.js(width, f'{_marker(number, group)} .marker-line') == '46px')
         others = [join(f'watch-{each}') for each in (2, 3)]
 
-        shares = [f'watchers · watch-{each}' for each in (1, 2, 3)]
+        shares = [f'watch-{each} · watchers' for each in (1, 2, 3)]
 
         def all_are_seen() -> bool:
             for member in (first, *others):
@@ -106,7 +106,7 @@ def test_markers_move_and_change_owner(two: tuple[Browser, Browser]) -> None:
         assert one.js('return document.querySelectorAll(".marker.moved").length') >= 1
         others[0].close()
         others[1].close()
-    one.sees('watchers · (no member)', f'{_marker(number, group)} .marker-name')
+    one.sees('watchers (no member)', f'{_marker(number, group)} .marker-name')
 
 
 def test_the_end_of_a_transaction_is_a_cell_of_its_own(two: tuple[Browser, Browser]) -> None:

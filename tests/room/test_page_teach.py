@@ -71,7 +71,7 @@ def test_what_the_teacher_starts_is_seen_and_stops(two: tuple[Browser, Browser])
     assert sorted(pids) == ['nonsense-1', 'spammer-1', 'throttle-1']
     _press(one, 'stop', 'spammer-1')
     eventually(lambda: 'spammer-1' not in _processes(one))
-    one.sees('human-messages-throttle · throttle-1', '.marker-name')
+    one.sees('throttle-1 · human-messages-throttle', '.marker-name')
     send_msg(TALK, {'sender': 'anna', 'contents': 'What was that?'}, block=True)
     one.say('Kafka is a log: look at the offsets grow')
     one.sees('look at the offsets grow')
@@ -108,7 +108,7 @@ def test_a_member_is_killed_and_nothing_is_lost(two: tuple[Browser, Browser]) ->
         one.click('.teach-throttle')
         one.sees(f'throttle-{number}', '.process-name')
     eventually(
-        lambda: sorted(one.texts(names)) == [f'{group} · throttle-{each}' for each in (1, 2, 3)],
+        lambda: sorted(one.texts(names)) == [f'throttle-{each} · {group}' for each in (1, 2, 3)],
     )
     one.picture('minute-1-three-members.png')
     sent: Counter[str] = Counter()
