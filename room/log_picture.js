@@ -149,8 +149,9 @@ export default {
     drawMarkers(lane, now) {
       const shown = new Set();
       for (const marker of now.markers || []) {
-        shown.add(marker.group);
         const row = this.markerRow(lane, marker.group);
+        row.root.style.order = shown.size; // groups with members come first
+        shown.add(marker.group);
         if (row.member !== undefined && row.member !== marker.member) {
           row.root.classList.add("moved");
           clearTimeout(row.timer);

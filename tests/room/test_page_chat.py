@@ -1,9 +1,11 @@
 """The chat in a real browser: own messages come at once, and it holds still while one reads."""
 
+import re
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,6 +79,39 @@ def test_own_messages_come_at_once_whatever_the_rate(two: tuple[Browser, Browser
     assert sorted(delays)[1] < within(1.0), delays
     places = one.texts('.bubble.own:not(.pending) .bubble-place')[-4:]
     assert all(' · offset ' in each for each in places)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(180)
+def test_a_minute_at_two_thousand_a_second(
+    two: tuple[Browser, Browser], room_process: tuple[int, str]
+) -> None:
+    """For 60 s: own messages are acknowledged within 300 ms at the median, 1 s at worst.
+
+    The room's memory stays what it was. (The figures are in docs/room.md.)
+    """
+    one, _ = two
+    one.js(
+        'window.times = []; window.said = 0; let began;'
+        'window.addEventListener("room-say", () => { began = performance.now(); });'
+        'window.addEventListener("room-settle", () => times.push(performance.now() - began));'
+    )
+    ended = time.monotonic() + 60
+    with _crowd(2000):
+        while time.monotonic() < ended:
+            one.say(f'mine at {time.time()}')
+            eventually(lambda: one.js('return times.length > said && ++said'))
+            threading.Event().wait(1.5)
+        one.picture('room-busy.png')
+        status = Path(f'/proc/{room_process[0]}/status').read_text()
+    took = sorted(one.js('return times'))
+    memory = int(re.search(r'VmRSS:\s+(\d+)', status)[1]) / 1000  # type: ignore[index]
+    rate = one.texts('.counts')
+    median, worst = took[len(took) // 2], took[-1]
+    print(f'{len(took)} own: {median:.0f} ms, at worst {worst:.0f} ms; {memory:.0f} MB; {rate}')
+    assert median < 300
+    assert worst < 1000
+    assert memory < 200
 
 
 def test_it_holds_still_while_one_reads(two: tuple[Browser, Browser]) -> None:

@@ -85,6 +85,7 @@ def test_a_topic_is_read_again_beside_the_chat(two: tuple[Browser, Browser]) -> 
     whole = f'messages {PAGE + 1} to {PAGE + 21}; {PAGE + 21} of {PAGE + 21} places in the log'
     other.sees(f'{whole} looked at: complete.', '.again-status')
     assert len(other.texts('.again-list .bubble')) == 21
+    other.picture('room-read-again.png')
     _field(other, 'text', 'needle in the log')
     other.click('.again')
     other.sees('found 1 to 1; ', '.again-status')

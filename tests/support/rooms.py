@@ -120,8 +120,14 @@ def kafka_here() -> Iterator[Broker]:
 
 
 @pytest.fixture(scope='session')
-def address(kafka_here: Broker) -> Iterator[str]:
-    """A room in a process of its own."""
+def address(room_process: tuple[int, str]) -> str:
+    """Where the room is."""
+    return room_process[1]
+
+
+@pytest.fixture(scope='session')
+def room_process(kafka_here: Broker) -> Iterator[tuple[int, str]]:
+    """A room in a process of its own: its process id, and its address."""
     port = free_port()
     environment = {
         name: value
@@ -139,7 +145,7 @@ def address(kafka_here: Broker) -> Iterator[str]:
     )
     try:
         eventually(lambda: _answers(f'http://127.0.0.1:{port}/'))
-        yield f'http://127.0.0.1:{port}/'
+        yield process.pid, f'http://127.0.0.1:{port}/'
         process.terminate()
         said, _ = process.communicate(timeout=20)
         assert 'Traceback' not in said, said
