@@ -18,6 +18,7 @@ __all__ = ['LARGEST_MESSAGE', 'RoomServer', 'serve']
 
 MOST_PAGES = 300
 PAGES_A_MINUTE = 20  # that one visitor may open
+RECONNECT = 10.0  # seconds that a page is kept for a browser that has lost its connection
 PATIENCE = 15.0  # seconds within which the browser behind a new page has to report
 LARGEST_MESSAGE = 16_384  # bytes that a browser may send at once; NiceGUI keeps the last of a field
 
@@ -101,6 +102,7 @@ def serve(
         port=port,
         ws_max_size=LARGEST_MESSAGE,
         timeout_graceful_shutdown=1,
+        reconnect_timeout=RECONNECT,
         reload=False,
         show=False,
         show_welcome_message=False,

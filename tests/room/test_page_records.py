@@ -95,6 +95,7 @@ def test_a_topic_is_read_again_beside_the_chat(two: tuple[Browser, Browser]) -> 
     other.click('.again-list .bubble')
     other.sees('hay said: a needle in the LOG', '.field-read-as')
     other.click('.record-dialog .close')
+    eventually(lambda: not other.texts('.record-dialog'))
     _field(other, 'text', '')
     _field(other, 'key', 'no such key')
     other.click('.again')

@@ -112,35 +112,34 @@ def test_a_member_is_killed_and_nothing_is_lost(two: tuple[Browser, Browser]) ->
     )
     one.picture('minute-1-three-members.png')
     sent: Counter[str] = Counter()
+    began = time.time() - 10  # all within one window, however slow this machine is
     talkers = [f'minute {number}' for number in range(6)]
 
     def talk(count: int) -> None:
         for _ in range(count):
             for name in talkers:
                 sent[name] += 1
-                send_msg(TALK, {'sender': name, 'contents': f'number {sent[name]}'})
+                value = {'sender': name, 'contents': f'number {sent[name]}'}
+                send_msg(TALK, value, timestamp=began + sent[name] / 1000)
         flush()
 
-    talk(60)
+    talk(100)
     _press(one, 'kill', 'throttle-2')
-    eventually(lambda: 'throttle-2' not in _processes(one))
     lag = f'return [...document.querySelectorAll(\'.marker[data-group="{group}"]\')]'
-    for _ in range(20):
-        talk(2)
-        time.sleep(0.05)
-    eventually(lambda: one.js(f'{lag}.some(each => Number(each.dataset.lag) > 40)'))
+    late = f'{lag}.some(each => Number(each.dataset.lag) > 40)'
+    eventually(lambda: (talk(2), one.js(late))[1])  # type: ignore[func-returns-value]
     one.picture('minute-2-one-is-killed.png')
     eventually(lambda: not any('throttle-2' in each for each in one.texts(names)))
     eventually(lambda: one.js('return document.querySelector(".marker.moved") !== null'))
     one.picture('minute-3-markers-change-owner.png')
-    talk(20)
+    talk(30)
     eventually(lambda: one.js(f'{lag}.every(each => Number(each.dataset.lag) <= 1)'))
     one.picture('minute-4-lag-is-gone.png')
     expected = {name: max(count - LIMIT, 0) for name, count in sent.items()}
-    assert set(expected.values()) == {20}
+    assert min(expected.values()) > 0
     eventually(lambda: sum(_alerts(alerts_before, talkers).values()) >= sum(expected.values()))
     assert _alerts(alerts_before, talkers) == expected
-    one.sees('minute 0: throttled, 20 times', '.alert')
+    one.sees(f'minute 0: throttled, {expected["minute 0"]:,} times', '.alert')
     one.open_tab('Groups')
     one.picture('minute-5-alerts-exact.png')
     _open(one)
