@@ -5,12 +5,14 @@ and it keeps its messages when it ends.
 """
 
 import argparse
+import contextlib
 import signal
 import sys
 import time
 from collections.abc import Sequence
 
 from broker import Broker, console
+from broker.remote import Remote
 from errors import BrokerError
 from schemas import show
 
@@ -33,7 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with Broker(options.brokers, options.secure, port=options.port, data=options.data) as kafka:
             seconds = time.monotonic() - began
             show(console.welcome(kafka.env(), options.data, seconds))
-            console.run(kafka)
+            addresses = kafka.bootstrap_servers.split(',')
+            assert kafka.data
+            with contextlib.closing(Remote(kafka.data, addresses)) as remote:
+                console.run(kafka, remote=remote)
     except BrokerError as error:
         print(error, file=sys.stderr)
         return 1

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from broker.monitor import ClusterMonitor, ObservedCluster
+from broker.remote import Remote
 from errors import BrokerError
 
 __all__ = ['DEFAULT_PORT', 'HELP', 'Cluster', 'execute', 'export_lines', 'run', 'welcome']
@@ -151,14 +152,17 @@ def _parse_node(cluster: Cluster, arguments: Sequence[str]) -> int | None:
     return None
 
 
-def run(cluster: Cluster, show: Callable[[str], None] = print) -> None:
-    """Print what happens to the brokers and execute what is typed.
+def run(
+    cluster: Cluster, show: Callable[[str], None] = print, remote: Remote | None = None
+) -> None:
+    """Print what happens to the brokers and execute what is typed, here or by the chat room.
 
     It ends with ``quit``, Ctrl-C, or the end of the only broker.
 
     Args:
         cluster: the brokers, already running.
         show: prints a text.
+        remote: gives the commands from another program.
 
     Raises:
         BrokerError: the only broker ended by itself.
@@ -174,6 +178,9 @@ def run(cluster: Cluster, show: Callable[[str], None] = print) -> None:
             answer = execute(cluster, line)
             if answer:
                 show(answer)
+            monitor.note_running()
+        for line in remote.lines() if remote else ():
+            show(f'{line}: {execute(cluster, line)}')
             monitor.note_running()
         for sentence in monitor.news():
             show(sentence)

@@ -13,6 +13,7 @@ The one idea to take away: commit after the work, never before. What a crash int
 again (at least once), so the work must not mind being done twice: it is idempotent.
 """
 
+import json
 from typing import Any
 
 import kafka.errors
@@ -332,7 +333,7 @@ class Service(Runnable):
 
     def _try_commit(self, consumer: ChatConsumer) -> None:
         commits = {
-            partition: OffsetAndMetadata(offset, self._read_to(partition, offset), -1)
+            partition: OffsetAndMetadata(offset, self._remark(partition, offset), -1)
             for partition, offset in self._uncommitted.items()
         }
         try:
@@ -345,10 +346,10 @@ class Service(Runnable):
             self._uncommitted.clear()
             self._patience.succeed()
 
-    def _read_to(self, partition: TopicPartition, offset: int) -> str:
-        """What a commit remembers, if it lies before what was read, as `resume_at` may decide."""
-        position = self._next.get(partition, 0)
-        return str(position) if position > offset else ''
+    def _remark(self, partition: TopicPartition, offset: int) -> str:
+        """What a commit says besides: how far the work has come, where ``resume_at`` goes back."""
+        following = self._next.get(partition, offset)
+        return f'{{"v": 1, "read_to": {following}}}' if following > offset else ''
 
     def _read_before(self, partition: TopicPartition) -> int:
         """Up to where the group has read before: what could not be read there has been told."""
@@ -360,8 +361,10 @@ class Service(Runnable):
             return 0
         if committed is None:
             return 0
-        text = committed.metadata or ''
-        return int(text) if text.isdecimal() else int(committed.offset)
+        try:
+            return int(json.loads(committed.metadata)['read_to'])
+        except (KeyError, TypeError, ValueError):
+            return int(committed.offset)
 
     def _named_in_errors(self) -> dict[str, Any]:
         options = {} if self._consumer is None else self._consumer.config

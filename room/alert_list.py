@@ -1,20 +1,20 @@
-"""The latest alerts on the page, newest on top.
+"""The alerts on the page, folded: a row for each type and sender, the latest on top.
 
 The one idea to take away: alerts are records on a topic of their own, so a page reads them as it
 reads the chat.
 """
 
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from room.alert_folds import Fold
 from room.formatting import time_of_day
 from room.history import ChatHistory
 
 __all__ = ['AlertList']
 
-MOST_ROWS = 40
-MOST_AT_ONCE = 4
+MOST_ROWS = 12
+LONGEST_TEXT = 300  # characters
 
 
 class AlertList:
@@ -32,34 +32,40 @@ class AlertList:
 
         self.history = history
         self.inspect = inspect
-        self.rows: deque[Any] = deque()
-        self._last_number = max(history.alert_total - MOST_ROWS, 0)
+        self.rows: list[Any] = []
+        self.folds: list[Fold] = []
+        self._version = -1
         with ui.row().classes('items-center full-width'):
             ui.label('Alerts').classes('text-subtitle1')
             self.count = ui.label().classes('muted alert-count')
-        with ui.element('div').classes('scroll alerts'):
-            self.list = ui.element('div').classes('newest-on-top')
-
-    def draw_new(self) -> None:
-        """Draw the alerts that are new; if many came at once, the newest of them."""
-        from nicegui import ui
-
-        alerts = self.history.alerts_since(self._last_number)
-        if alerts:
-            self._last_number = alerts[-1].number
-        most = MOST_AT_ONCE if self.rows else MOST_ROWS
-        with self.list:
-            for alert in alerts[-most:]:
-                kind = alert.error or alert.sender
-                row = ui.label(f'{time_of_day(alert.time)} {kind}: {alert.contents}')
-                row.classes('alert').on('click', self._show(alert.location))
+        with ui.element('div').classes('scroll alerts') as self.list:
+            for number in range(MOST_ROWS):
+                row = ui.label().classes('alert').props('role=button tabindex=0')
+                for event in ('click', 'keydown.enter'):
+                    row.on(event, self._show(number))
+                row.set_visibility(False)
                 self.rows.append(row)
-        while len(self.rows) > MOST_ROWS:
-            self.rows.popleft().delete()
 
     def refresh(self) -> None:
-        """Bring the count up to date."""
-        self.count.text = f'{self.history.alert_total:,} in all'
+        """Bring the rows and the count up to date."""
+        folds, version = self.history.folded_alerts(MOST_ROWS)
+        total = self.history.alert_total
+        self.count.text = f'{total:,} in all' if total else 'none yet: start a service in Teach'
+        if version == self._version:
+            return
+        self._version = version
+        self.folds = folds
+        for row, fold in zip(self.rows, folds, strict=False):
+            row.text = _describe(fold)
+            row.set_visibility(True)
 
-    def _show(self, location: tuple[str, int, int]) -> Callable[[], Awaitable[None]]:
-        return lambda: self.inspect(*location)
+    def _show(self, number: int) -> Callable[[], Awaitable[None]]:
+        return lambda: self.inspect(*self.folds[number].last.location)
+
+
+def _describe(fold: Fold) -> str:
+    """``spammer: throttled, 10,123 times, last 02:26:03: spammer has sent ...``."""
+    alert = fold.last
+    kind = f'{alert.about}: {alert.sender}' if alert.about else alert.error or alert.sender
+    times = '' if fold.count == 1 else f', {fold.count:,} times, last'
+    return f'{kind}{times} {time_of_day(alert.time)}: {alert.contents[:LONGEST_TEXT]}'

@@ -48,14 +48,23 @@ class Backlog:
         self._waiting += messages
         self.left_out += count - len(messages)
 
-    def clear(self) -> None:
-        """Forget what waits."""
-        self._waiting.clear()
+    def sentence(self, rate: int) -> str:
+        """Whether all messages are drawn, in one sentence that is true.
 
-    def keep_newest(self, most: int) -> None:
-        """Leave out all that waits apart from the newest, so that waiting costs no memory."""
-        self.left_out += len(self._waiting[:-most])
-        self._waiting = self._waiting[-most:]
+        Args:
+            rate: how many came in the last second.
+        """
+        if self.is_sampling:
+            return (
+                f'{rate:,} a second are too many to read: a sample is drawn, and your own always; '
+                f'{self.left_out:,} were counted and not drawn.'
+            )
+        if self.left_out:
+            return (
+                'Every new message is drawn. '
+                f'{self.left_out:,} earlier ones came too fast: counted and not drawn.'
+            )
+        return 'Every message is drawn.'
 
     def next_batch(self, first: bool) -> list[Message]:
         """What is to be drawn now.
@@ -64,8 +73,8 @@ class Backlog:
             first: whether the page is still empty.
 
         Returns:
-            The oldest messages that wait. If too many wait: a few, evenly picked, and the newest is
-            one of them; the others are left out.
+            The oldest messages that wait. If too many wait: a few, evenly picked, and the newest of
+            each partition among them; the others are left out.
         """
         if len(self._waiting) > (MOST_AT_FIRST if first else OVERLOAD):
             return self._sample()
@@ -75,8 +84,12 @@ class Backlog:
         return batch
 
     def _sample(self) -> list[Message]:
+        # What is read last need not be the newest: a reader gets one partition after the other. So
+        # the newest record of a burst is the last of its partition, and must not be left out.
         count = len(self._waiting)
-        batch = [self._waiting[count * part // SAMPLE - 1] for part in range(1, SAMPLE + 1)]
+        picked = {count * part // SAMPLE - 1 for part in range(1, SAMPLE + 1)}
+        picked |= set({each.partition: at for at, each in enumerate(self._waiting)}.values())
+        batch = [self._waiting[at] for at in sorted(picked)]
         self.left_out += count - len(batch)
         self._sampled_at = self.clock()
         self._waiting.clear()

@@ -16,15 +16,15 @@ from kafka.admin import KafkaAdminClient, OffsetSpec
 
 import settings
 from connection import diagnosis
-from room.consumer_groups import ConsumerGroups
+from room.consumer_groups import ConsumerGroups, Group, Rebalance, group_rows
+from room.measurements import Lags
 from room.worker import WorkerThread
 from schemas import printable
 
-__all__ = ['ClusterMonitor', 'Snapshot']
+__all__ = ['ClusterMonitor', 'PartitionState', 'Snapshot']
 
 PERIOD = 0.5  # seconds between two questions: a rebalance is to be seen within two
 TIMEOUT = 2.0  # seconds for an answer
-MOST_ROWS = 200  # of topics, and as many of groups
 RATE_OVER = 5  # snapshots over which the rate of a partition is taken
 
 Offsets = dict[TopicPartition, int]
@@ -32,29 +32,90 @@ Row = dict[str, Any]
 
 
 @dataclass(slots=True)
-class Snapshot:
-    """The cluster at one moment, as rows for tables.
+class PartitionState:
+    """One partition at one moment.
 
     Args:
-        topics: for each partition ``{'id', 'topic', 'partition', 'begin', 'end', 'rate', 'leader',
-            'replicas'}``; the rate in records a second, the replicas as ``'2/3'`` in sync.
-        groups: the rows of `ConsumerGroups`.
-        left_out: how many rows there are beyond these.
+        begin: its first offset; None while it has no leader.
+        end: the offset that its next record gets; None while it has no leader.
+        rate: records a second.
+        leader: the broker that serves it; -1 if none does.
+        replicas: the brokers that keep it.
+        in_sync: those of them that have all of it.
     """
 
-    topics: list[Row] = field(default_factory=list)
-    groups: list[Row] = field(default_factory=list)
-    left_out: int = 0
+    begin: int | None
+    end: int | None
+    rate: int | None
+    leader: int
+    replicas: list[int]
+    in_sync: list[int]
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """The cluster at one moment.
+
+    Args:
+        partitions: the state of each partition of each topic.
+        groups: all consumer groups; those that read the room's topics first.
+        brokers: where each broker listens, by its number: ``{1: '127.0.0.1:9092'}``.
+    """
+
+    partitions: dict[TopicPartition, PartitionState] = field(default_factory=dict)
+    groups: list[Group] = field(default_factory=list)
+    brokers: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def down(self) -> set[int]:
+        """The brokers that keep partitions and are not there."""
+        known = {node for each in self.partitions.values() for node in each.replicas}
+        return known - self.brokers.keys()
+
+    def topic_rows(self) -> list[Row]:
+        """For each partition a row of a table; the replicas as ``'2/3'`` in sync.
+
+        ``{'id', 'topic', 'partition', 'begin', 'end', 'rate', 'leader', 'replicas'}``
+        """
+        return [
+            {
+                'id': f'{tp.topic}/{tp.partition}',
+                'topic': tp.topic,
+                'partition': tp.partition,
+                'begin': each.begin,
+                'end': each.end,
+                'rate': each.rate,
+                'leader': each.leader,
+                'replicas': f'{len(each.in_sync)}/{len(each.replicas)}',
+            }
+            for tp, each in self.partitions.items()
+        ]
+
+    def lags(self) -> dict[str, int]:
+        """How far each group is behind on all its partitions together."""
+        return {
+            group.name: sum(
+                max((self.partitions[tp].end or 0) - commit.offset, 0)
+                for tp, commit in group.committed.items()
+                if tp in self.partitions
+            )
+            for group in self.groups
+        }
+
+    def group_rows(self) -> list[Row]:
+        """The rows of each group, together: see `room.consumer_groups.group_rows`."""
+        ends = {tp: each.end for tp, each in self.partitions.items() if each.end is not None}
+        return [row for group in self.groups for row in group_rows(group, ends)]
 
 
 class ClusterMonitor(WorkerThread):
     """Asks for the state of the cluster between ``start()`` and ``stop()``; survives its loss.
 
-    ``snapshot`` is the latest state, ``seen`` the ``time.monotonic()`` of the last answer, and
-    ``error`` says why there is none.
+    ``snapshot`` is the latest state, ``lags`` how far each group was behind in the last seconds,
+    ``seen`` the ``time.monotonic()`` of the last answer, and ``error`` says why there is none.
 
     Args:
-        first: topics whose rows come first, so that many others do not push them out of the tables.
+        first: topics that come first, however many others there are.
         clock: what tells the time of day, in seconds since 1970.
     """
 
@@ -64,12 +125,13 @@ class ClusterMonitor(WorkerThread):
         self.snapshot = Snapshot()
         self.seen = 0.0
         self.error = ''
+        self.lags = Lags(clock)
         self._groups = ConsumerGroups(clock)
         self._past_ends: deque[tuple[float, Offsets]] = deque(maxlen=RATE_OVER)
 
     @property
-    def rebalances(self) -> list[tuple[float, str]]:
-        """``(time, text)`` of each change in who reads what, latest last."""
+    def rebalances(self) -> list[Rebalance]:
+        """The latest changes in who reads what, the last one last."""
         return list(self._groups.rebalances)
 
     def run(self) -> None:  # noqa: D102 - as WorkerThread's
@@ -89,6 +151,7 @@ class ClusterMonitor(WorkerThread):
         with closing(KafkaAdminClient(**options)) as admin:
             while not self.stopping.is_set():
                 self.snapshot = self._ask(admin)
+                self.lags.add(self.snapshot.lags())
                 self.seen = time.monotonic()
                 self.error = ''
                 self.stopping.wait(PERIOD)
@@ -100,27 +163,28 @@ class ClusterMonitor(WorkerThread):
         begins = _offsets(admin, led, OffsetSpec.EARLIEST)
         ends = _offsets(admin, led, OffsetSpec.LATEST)
         rates = self._rates(ends)
-        topics = []
-        for tp, found in sorted(partitions.items()):
-            in_sync, replicas = len(found['isr_nodes']), len(found['replica_nodes'])
-            topics.append(
-                {
-                    'id': f'{tp.topic}/{tp.partition}',
-                    'topic': tp.topic,
-                    'partition': tp.partition,
-                    'begin': begins.get(tp),
-                    'end': ends.get(tp),
-                    'rate': rates.get(tp),
-                    'leader': found['leader_id'],
-                    'replicas': f'{in_sync}/{replicas}',
-                }
-            )
-        groups = self._groups.rows(admin, ends)
         first = {settings.topic_name(topic) for topic in self.first}
-        for rows in (topics, groups):
-            rows.sort(key=lambda row: row['topic'] not in first)
-        left_out = len(topics[MOST_ROWS:]) + len(groups[MOST_ROWS:])
-        return Snapshot(topics[:MOST_ROWS], groups[:MOST_ROWS], left_out)
+        states = {
+            tp: PartitionState(
+                begins.get(tp),
+                ends.get(tp),
+                rates.get(tp),
+                found['leader_id'],
+                found['replica_nodes'],
+                found['isr_nodes'],
+            )
+            for tp, found in sorted(
+                partitions.items(), key=lambda each: (each[0].topic not in first, each[0])
+            )
+        }
+        groups = self._groups.ask(admin)
+        groups.sort(key=lambda group: not any(tp.topic in first for tp in group.committed))
+        brokers = {
+            each['broker_id']: f'{each["host"]}:{each["port"]}'
+            for each in admin.describe_cluster()['brokers']
+            if not each['is_fenced']
+        }
+        return Snapshot(states, groups, brokers)
 
     def _rates(self, ends: Offsets) -> dict[TopicPartition, int]:
         """Records a second of each partition, over the last few snapshots."""

@@ -1,31 +1,91 @@
-"""Consumer groups as rows for a table, and the rebalances among them (used by `cluster`).
+"""Consumer groups, their members and offsets, and the rebalances among them (used by `cluster`).
 
 The one idea to take away: lag is the end of a partition minus the offset that the group has
 committed. Nobody has to report it; anybody can ask Kafka.
 """
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from kafka import TopicPartition
 
 from schemas import printable
 
-__all__ = ['ConsumerGroups']
+__all__ = ['Commit', 'ConsumerGroups', 'Group', 'Rebalance', 'group_rows']
 
 SETTLED = ('Stable', 'Empty', 'Dead')  # group states outside a rebalance
 KEPT = 30  # rebalances
+NEW_PROTOCOL = 'KIP-848: Kafka assigns the partitions; its members cannot be asked for here'
 
 Row = dict[str, Any]
 Members = dict[str, list[TopicPartition]]
 
 
+@dataclass(slots=True)
+class Commit:
+    """What a group has committed for one partition.
+
+    Args:
+        offset: from there on it goes on after a restart.
+        metadata: a text that it has left with it; '' if none.
+    """
+
+    offset: int
+    metadata: str = ''
+
+
+@dataclass(slots=True)
+class Group:
+    """A consumer group at one moment.
+
+    Args:
+        name: its ``group_id``.
+        state: as Kafka says: ``'Stable'``, ``'Empty'``, ``'PreparingRebalance'``.
+        note: what is special about it; '' for an ordinary group.
+        members: the partitions of each member, by a short name: its ``client_id``, and the end of
+            its id where several have the same.
+        committed: what it has committed.
+    """
+
+    name: str
+    state: str
+    note: str = ''
+    members: Members = field(default_factory=dict)
+    committed: dict[TopicPartition, Commit] = field(default_factory=dict)
+
+    def owners(self) -> dict[TopicPartition, str]:
+        """Which member reads a partition."""
+        return {tp: member for member, tps in self.members.items() for tp in tps}
+
+
+@dataclass(slots=True)
+class Rebalance:
+    """A change in who reads what.
+
+    Args:
+        time: when it was seen, in seconds since 1970.
+        group: the group's name.
+        before: as `Group.members`.
+        after: as `Group.members`.
+    """
+
+    time: float
+    group: str
+    before: Members
+    after: Members
+
+    def __str__(self) -> str:
+        before = _assignment(self.before)
+        return f'{self.group}: {_assignment(self.after)} (before: {before})'
+
+
 class ConsumerGroups:
     """Asks for all consumer groups, and compares with the last time.
 
-    ``rebalances`` has ``(time, text)`` of each change in who reads what, latest last.
+    ``rebalances`` has the latest changes in who reads what, the last one last.
 
     Args:
         clock: what tells the time of day, in seconds since 1970.
@@ -33,62 +93,64 @@ class ConsumerGroups:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
-        self.rebalances: deque[tuple[float, str]] = deque(maxlen=KEPT)
+        self.rebalances: deque[Rebalance] = deque(maxlen=KEPT)
         self._members: dict[str, Members] = {}
         self._first_time = True
 
-    def rows(self, admin: Any, ends: dict[TopicPartition, int]) -> list[Row]:
-        """The groups as they are now.
+    def ask(self, admin: Any) -> list[Group]:
+        """The groups as they are now, by name.
 
         Args:
             admin: a KafkaAdminClient.
-            ends: where each partition ends.
-
-        Returns:
-            For each partition of each group ``{'id', 'group', 'state', 'member', 'topic',
-            'partition', 'committed', 'end', 'lag'}``; and a shorter row for each member that has no
-            partition.
         """
+        listed = {each['group_id']: each for each in admin.list_groups()}
         names = sorted(
-            group['group_id']
-            for group in admin.list_groups()
-            if group['protocol_type'] in ('consumer', '')
+            name for name, each in listed.items() if each['protocol_type'] in ('consumer', '')
         )
         committed = admin.list_group_offsets(dict.fromkeys(names)) if names else {}
         described = admin.describe_groups(names) if names else {}
-        rows: list[Row] = []
+        groups = []
         for name in names:
-            state = described[name]['group_state']
-            members = _members(described[name]['members'])
-            self._note_rebalance(name, state, members)
-            offsets = {tp: found.offset for tp, found in committed.get(name, {}).items()}
-            rows += [
-                {'group': printable(name), 'state': state, **row}
-                for row in _rows(name, members, offsets, ends)
-            ]
+            group = Group(printable(name), described[name]['group_state'])
+            if listed[name].get('group_type') == 'consumer':
+                group.state, group.note = listed[name]['group_state'], NEW_PROTOCOL
+            group.members = _members(described[name]['members'])
+            group.committed = {
+                tp: Commit(found.offset, found.metadata or '')
+                for tp, found in committed.get(name, {}).items()
+                if found.offset >= 0
+            }
+            self._note_rebalance(group)
+            groups.append(group)
         self._first_time = False
-        return rows
+        return groups
 
-    def _note_rebalance(self, group: str, state: str, members: Members) -> None:
+    def _note_rebalance(self, group: Group) -> None:
         """A group that has settled, and not as it was before, has had a rebalance."""
-        if state not in SETTLED or self._members.get(group, {}) == members:
+        before = self._members.get(group.name, {})
+        if group.state not in SETTLED or before == group.members:
             return
-        self._members[group] = members
+        self._members[group.name] = group.members
         if not self._first_time:
-            text = f'{printable(group)}: {_assignment(members)}'
-            self.rebalances.append((self.clock(), text))
+            change = Rebalance(self.clock(), group.name, before, group.members)
+            self.rebalances.append(change)
 
 
 def _members(described: list[Any]) -> Members:
-    """The partitions of each member, by a short name: ``client@host#`` and the end of its id."""
+    """The partitions of each member, by its short name."""
+    same = Counter(member['client_id'] for member in described)
     members: Members = {}
-    for member in described:
-        host = member['client_host'].replace('/', '@')
-        name = printable(f'{member["client_id"]}{host}#{member["member_id"][-4:]}')
+    for member in sorted(described, key=lambda each: (each['client_id'], each['member_id'])):
+        name = member['client_id']
+        if same[name] > 1 or name.startswith('kafka-python'):
+            name = f'{name}#{member["member_id"][-4:]}'
+        host = member['client_host'].lstrip('/')
+        if host not in ('127.0.0.1', '::1'):
+            name = f'{name}@{host}'
         assignment = member['member_assignment']
         # During a rebalance a member has no assignment: then it is not a dict.
         topics = assignment['assigned_partitions'] if isinstance(assignment, dict) else []
-        members[name] = sorted(
+        members[printable(name)] = sorted(
             TopicPartition(each['topic'], number)
             for each in topics
             for number in each['partitions']
@@ -106,21 +168,25 @@ def _assignment(members: Members) -> str:
     return '; '.join(parts)
 
 
-def _rows(
-    group: str,
-    members: Members,
-    committed: dict[TopicPartition, int],
-    ends: dict[TopicPartition, int],
-) -> list[Row]:
-    owners = {tp: member for member, partitions in members.items() for tp in partitions}
+def group_rows(group: Group, ends: dict[TopicPartition, int]) -> list[Row]:
+    """A group as rows for a table.
+
+    Returns:
+        For each partition ``{'id', 'group', 'state', 'member', 'topic', 'partition', 'committed',
+        'end', 'lag'}``; and a shorter row for each member that has no partition.
+    """
+    owners = group.owners()
+    base = {'group': group.name, 'state': group.state}
+    nobody = 'not to be seen' if group.note else 'none'
     rows: list[Row] = []
-    for tp in sorted(owners.keys() | committed.keys()):
-        offset = committed.get(tp)
+    for tp in sorted(owners.keys() | group.committed.keys()):
+        offset = group.committed[tp].offset if tp in group.committed else None
         end = ends.get(tp)
         rows.append(
             {
-                'id': f'{group}/{tp.topic}/{tp.partition}',
-                'member': owners.get(tp, 'none'),
+                **base,
+                'id': f'{group.name}/{tp.topic}/{tp.partition}',
+                'member': owners.get(tp, nobody),
                 'topic': tp.topic,
                 'partition': tp.partition,
                 'committed': offset,
@@ -128,7 +194,8 @@ def _rows(
                 'lag': None if offset is None or end is None else max(end - offset, 0),
             }
         )
-    for member, partitions in members.items():
+    for member, partitions in group.members.items():
         if not partitions:
-            rows.append({'id': f'{group}/{member}', 'member': member, 'topic': '(no partition)'})
+            row = {'id': f'{group.name}/{member}', 'member': member, 'topic': '(no partition)'}
+            rows.append(base | row)
     return rows

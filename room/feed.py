@@ -16,6 +16,7 @@ from kafka import TopicPartition
 import settings
 from connection import diagnosis
 from room.history import ChatHistory
+from room.log_tail import LogTails
 from room.messages import message_from
 from room.records import open_consumer
 from room.worker import WorkerThread
@@ -32,7 +33,8 @@ NEW_PARTITIONS = 1.0  # seconds between two looks for partitions that were added
 class Feed(WorkerThread):
     """Reads messages and alerts between ``start()`` and ``stop()``; survives the loss of Kafka.
 
-    ``history`` is what was read; ``error`` says why nothing comes at the moment, '' if all is well.
+    ``history`` is what was read, ``tails`` the end of each partition; ``error`` says why nothing
+    comes at the moment, '' if all is well.
 
     Args:
         topic: where people talk.
@@ -50,6 +52,7 @@ class Feed(WorkerThread):
         self.topic = topic
         self.alert_topic = alert_topic
         self.history = ChatHistory(clock)
+        self.tails = LogTails(clock)
         self.error = 'not connected yet'
         self._schemas: dict[str, Any] = {}
         self._next_offsets: dict[TopicPartition, int] = {}
@@ -80,6 +83,7 @@ class Feed(WorkerThread):
         checked = time.monotonic()
         while not self.stopping.is_set():
             self._add(self._poll(consumer), live=True)
+            self._note_positions(consumer)
             if time.monotonic() - checked > NEW_PARTITIONS:
                 checked = time.monotonic()
                 self._assign(consumer)
@@ -93,6 +97,14 @@ class Feed(WorkerThread):
             if all(consumer.position(tp, timeout_ms=1000) >= end for tp, end in ends.items()):
                 break
         self._add(records, live=False)
+        self._note_positions(consumer)
+
+    def _note_positions(self, consumer: Any) -> None:
+        """Where reading goes on: a place before it that gave no record holds none for readers."""
+        for tp in consumer.assignment():
+            position = consumer.position(tp, timeout_ms=1000)
+            if position is not None:
+                self.tails.reach(tp, position)
 
     def _poll(self, consumer: Any) -> list[Any]:
         records = []
@@ -111,6 +123,7 @@ class Feed(WorkerThread):
             message.live = live
             messages.append(message)
         self.history.add(messages)
+        self.tails.add(sorted(messages, key=lambda each: each.offset))
 
     def _assign(self, consumer: Any) -> dict[TopicPartition, int]:
         """Read all partitions, those too that were added to a topic meanwhile.
@@ -138,5 +151,6 @@ class Feed(WorkerThread):
             else:
                 start = self._next_offsets.get(tp, begins[tp])
             self._next_offsets[tp] = start
+            self.tails.begin(tp, start)
             consumer.seek(tp, start)
         return ends if first_time else {}

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from room.messages import timestamp_in_seconds
-from schemas import HumanMessage, Malformed, decode, printable
+from schemas import Alert, HumanMessage, Malformed, chat_line, decode, printable
 
 __all__ = ['describe_record', 'hexdump', 'time_of_day']
 
@@ -48,11 +48,12 @@ def hexdump(data: bytes, most: int = 512) -> str:
     return '\n'.join(lines)
 
 
-def describe_record(record: Any) -> dict[str, str]:
+def describe_record(record: Any, schema: Any = HumanMessage) -> dict[str, str]:
     """All that a record has, as text by name, in the order in which it is shown.
 
     Args:
         record: a ConsumerRecord whose key and value are bytes.
+        schema: what its value is read as: ``HumanMessage`` or ``Alert``.
     """
     return {
         'topic': printable(record.topic),
@@ -61,7 +62,7 @@ def describe_record(record: Any) -> dict[str, str]:
         'timestamp': _timestamp(record),
         'key': 'none' if record.key is None else f'{record.key!r:.{LONGEST_KEY}}',
         'headers': _headers(record) or 'none',
-        'read as': _meaning(record.value),
+        'read as': _meaning(record.value, schema),
         'bytes': _bytes(record.value),
     }
 
@@ -80,10 +81,15 @@ def _headers(record: Any) -> str:
     return '\n'.join(lines)
 
 
-def _meaning(data: bytes | None) -> str:
-    value = decode(data, HumanMessage)
+def _meaning(data: bytes | None, schema: Any) -> str:
+    value = decode(data, schema)
     if isinstance(value, Malformed):
-        return f'not a HumanMessage: {printable(value.why)}'
+        name = 'an Alert' if schema is Alert else 'a HumanMessage'
+        return f'not {name}: {printable(value.why)}'
+    if schema is Alert:
+        said = chat_line(value['triggered_by'])[:LONGEST_TEXT]
+        text = printable(value['alert_message'])[:LONGEST_TEXT]
+        return f'{printable(value["alert_type"])}: {text}\nabout: {said}'
     return f'{printable(value["sender"])} said: {printable(value["contents"])[:LONGEST_TEXT]}'
 
 

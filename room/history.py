@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
+from room.alert_folds import AlertFolds, Fold
 from room.measurements import MessageCounts, Second
 from room.messages import Message
 
 __all__ = ['ChatHistory']
 
 KEPT = 1000  # messages in memory
-KEPT_ALERTS = 200
 
 
 class ChatHistory:
@@ -39,9 +39,10 @@ class ChatHistory:
         self.last_keys: dict[tuple[str, int], str] = {}
         self._counts = MessageCounts(clock)
         self._messages: deque[Message] = deque(maxlen=KEPT)
-        self._alerts: deque[Message] = deque(maxlen=KEPT_ALERTS)
+        self._folds = AlertFolds()
         self._marked: deque[Message] = deque(maxlen=KEPT)
         self._marked_total = 0
+        self._lasts: dict[int, Message] = {}  # by partition
         # The kept messages by location and by words, and the alerts that came before theirs did.
         self._index: dict[tuple[Any, ...], Message] = {}
         self._early_alerts: dict[tuple[Any, ...], Message] = {}
@@ -65,11 +66,24 @@ class ChatHistory:
             number: that message's; 0 for everything.
 
         Returns:
-            The messages, oldest first, as far as they are kept; and how many came altogether.
+            The messages, oldest first, as far as they are kept, and in any case the last of each
+            partition; and how many came altogether.
         """
         with self._lock:
             count = self.total - number
-            return _newest(self._messages, count), count
+            kept = _newest(self._messages, count)
+            oldest = kept[0].number if kept else self.total + 1
+            lasts = [each for each in self._lasts.values() if number < each.number < oldest]
+            return sorted(lasts, key=lambda each: each.number) + kept, count
+
+    def latest(self, count: int) -> tuple[list[Message], int]:
+        """The latest messages by their timestamps, oldest first; and the number of the last one.
+
+        Which of them was read last says little: partitions are read one after the other.
+        """
+        with self._lock:
+            messages = sorted(self._messages, key=lambda each: each.time)
+            return messages[-count:], self.total
 
     def marked_since(self, number: int) -> tuple[list[Message], int]:
         """Messages that have triggered an alert.
@@ -83,10 +97,10 @@ class ChatHistory:
         with self._lock:
             return _newest(self._marked, self._marked_total - number), self._marked_total
 
-    def alerts_since(self, number: int) -> list[Message]:
-        """Alerts that came after the one of this number, oldest first."""
+    def folded_alerts(self, most: int) -> tuple[list[Fold], int]:
+        """The alerts by type and sender, that with the latest first; and a number that changes."""
         with self._lock:
-            return _newest(self._alerts, self.alert_total - number)
+            return self._folds.latest(most), self._folds.version
 
     def last_seconds(self, count: int) -> list[Second]:
         """What came in each of the last full seconds, oldest first."""
@@ -112,13 +126,14 @@ class ChatHistory:
                 if self._index.get(name) is oldest:
                     del self._index[name]
         self._messages.append(message)
+        self._lasts[message.partition] = message
         self._index[message.location] = message
         self._index[message.words] = message
 
     def _add_alert(self, alert: Message) -> None:
         self.alert_total += 1
         alert.number = self.alert_total
-        self._alerts.append(alert)
+        self._folds.add(alert)
         if alert.live:
             self._counts.add_alert()
         message = self._index.get(alert.triggered_by)

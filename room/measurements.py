@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-__all__ = ['Delays', 'MessageCounts', 'Second']
+__all__ = ['Delays', 'Lags', 'MessageCounts', 'Second']
 
 KEPT = 90  # seconds
 MOST_SENDERS = 500  # counted apart within a second; all others together
@@ -93,3 +93,32 @@ class Delays:
     def in_second(self, second: int) -> list[float]:
         """The delays in seconds of what arrived within a second, shortest first."""
         return sorted(dict(self._seconds).get(second, ()))
+
+
+class Lags:
+    """How far each group was behind, for each of the last 90 seconds.
+
+    Args:
+        clock: what tells the time of day, in seconds since 1970.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.clock = clock
+        self._seconds: dict[int, dict[str, int]] = {}
+
+    def add(self, lags: dict[str, int]) -> None:
+        """Note the lag of each group now: the last note of a second counts."""
+        self._seconds[int(self.clock())] = lags
+        while len(self._seconds) > KEPT:
+            del self._seconds[next(iter(self._seconds))]
+
+    def in_seconds(self, seconds: list[int], most: int) -> dict[str, list[int | None]]:
+        """The lags in some seconds, by group: of those that were most behind."""
+        found = [self._seconds.get(second, {}) for second in seconds]
+        highest: Counter[str] = Counter()
+        for lags in found:
+            for group, lag in lags.items():
+                highest[group] = max(highest[group], lag)
+        return {
+            group: [lags.get(group) for lags in found] for group, _ in highest.most_common(most)
+        }

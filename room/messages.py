@@ -8,11 +8,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from schemas import Alert, Malformed, decode, printable
+from schemas import Alert, HumanMessage, Malformed, decode, printable
 
-__all__ = ['Message', 'message_from', 'timestamp_in_seconds']
+__all__ = ['Message', 'cause_of', 'message_from', 'sent_message', 'timestamp_in_seconds']
 
 LONGEST_TEXT = 2000  # characters of a message
+MOST_LINES = 60
 LONGEST_NAME = 80  # characters of a sender, a key, or the type of an alert
 LATEST = 253_000_000_000.0  # seconds since 1970: the year 9987, near the last that Python can show
 # How our services say which record an alert is about: topic/partition/offset.
@@ -29,12 +30,13 @@ class Message:
         offset: the record's.
         time: the record's timestamp in seconds since 1970.
         sender: who spoke; of an alert, its type.
-        contents: what was said; of an alert, its message.
+        contents: what was said, with its line breaks; of an alert, its message.
         key: the record's key; None if it has none.
         error: what is wrong with the record; '' if it follows its schema.
         is_alert: whether it came from the topic of alerts.
         triggered_by: of an alert, the message that triggered it: ``(topic, partition, offset)`` if
             the alert tells that, else ``(sender, contents)``.
+        about: of an alert, the sender of that message.
         alert_type: of a message, the type of the alert that it triggered; '' if none.
         live: whether it came after the room had opened.
         number: its position among the messages, or among the alerts, that this room has read:
@@ -51,6 +53,7 @@ class Message:
     error: str = ''
     is_alert: bool = False
     triggered_by: tuple[Any, ...] = ()
+    about: str = ''
     alert_type: str = ''
     live: bool = False
     number: int = 0
@@ -89,11 +92,24 @@ def message_from(record: Any, schema: Any) -> Message:
         message.error = printable(value.why)
     elif schema is Alert:
         message.sender = printable(value['alert_type'][:LONGEST_NAME])
-        message.contents = printable(value['alert_message'][:LONGEST_TEXT])
-        message.triggered_by = _location(record) or _words(value['triggered_by'])
+        message.contents = _lines(value['alert_message'])
+        message.about = _words(value['triggered_by'])[0]
+        message.triggered_by = cause_of(record) or _words(value['triggered_by'])
     else:
         message.sender, message.contents = _words(value)
     return message
+
+
+def sent_message(value: HumanMessage, sent: Any) -> Message:
+    """A message of our own, from what its acknowledgement says: before any reader has read it.
+
+    Args:
+        value: what was sent.
+        sent: kafka-python's RecordMetadata.
+    """
+    sender, contents = _words(value)
+    at = min(max(sent.timestamp, 0) / 1000, LATEST)
+    return Message(sent.topic, sent.partition, sent.offset, at, sender, contents, live=True)
 
 
 def timestamp_in_seconds(record: Any) -> float:
@@ -110,11 +126,19 @@ def _text(data: bytes, most: int) -> str:
 
 def _words(value: Any) -> tuple[str, str]:
     sender = printable(value['sender'][:LONGEST_NAME])
-    contents = printable(value['contents'][:LONGEST_TEXT])
-    return sender, contents
+    return sender, _lines(value['contents'])
 
 
-def _location(record: Any) -> tuple[str, int, int] | None:
+def _lines(text: str) -> str:
+    """A text whose line breaks stay line breaks, and that says so where it is cut."""
+    lines = text[:LONGEST_TEXT].replace('\r\n', '\n').split('\n')
+    shown = '\n'.join(printable(line) for line in lines[:MOST_LINES])
+    if len(text) > LONGEST_TEXT or len(lines) > MOST_LINES:
+        shown += f'\n[cut here: {len(text):,} characters in all]'
+    return shown
+
+
+def cause_of(record: Any) -> tuple[str, int, int] | None:
     """The record that an alert is about, by the alert's header; None if it does not tell."""
     header = dict(record.headers).get('triggered-by') or b''
     found = LOCATION.fullmatch(header)

@@ -12,12 +12,15 @@ browsers, changes nothing about what is read.
 """
 
 import contextlib
+import time
 from pathlib import Path
 
 from room.alert_list import AlertList
 from room.chat_view import ChatView
 from room.composer import Composer
 from room.header import Header
+from room.key_partition import KeyPartition
+from room.log_picture import LogPicture
 from room.measurements import Delays
 from room.panels import Panels
 from room.record_dialog import RecordDialog
@@ -27,6 +30,7 @@ __all__ = ['Page']
 
 STYLE = Path(__file__).with_name('page.css')
 DRAW_PERIOD = 0.1  # seconds between two looks for something new to draw
+PICTURE_PERIOD = 0.25  # seconds between two looks at the ends of the partitions
 REFRESH_PERIOD = 0.5  # seconds after which everything else on the page is brought up to date
 # A browser answers this when it has done what came before it.
 ANSWER = 'new Promise(done => setTimeout(done, 0))'
@@ -50,35 +54,45 @@ class Page:
         with ui.element('div').classes('room'):
             with ui.element('div').classes('side talk'):
                 self._build_talk()
+            with ui.element('div').classes('side log'):
+                self.picture = LogPicture(state, self.record_dialog.inspect)
+                self.key = KeyPartition(state, self.picture.highlight)
             with ui.element('div').classes('side info'):
-                self.alerts = AlertList(state.feed.history, self.record_dialog.inspect)
                 self.panels = Panels(state, self.delays, self.record_dialog.inspect)
-        ui.timer(DRAW_PERIOD, self.draw_new)
-        ui.timer(REFRESH_PERIOD, self.refresh)
+        self._next_picture = self._next_refresh = 0.0
+        ui.timer(DRAW_PERIOD, self.draw)
 
     def _build_talk(self) -> None:
         from nicegui import ui
 
         self.outage = ui.label().classes('outage bg-negative text-white q-pa-sm rounded-borders')
         self.outage.set_visibility(False)
+        self.alerts = AlertList(self.state.feed.history, self.record_dialog.inspect)
         self.chat = ChatView(self.state, self.record_dialog.inspect)
         self.composer = Composer(self.state)
 
-    async def draw_new(self) -> None:
-        """Draw what is new, and wait until the browser has drawn it.
+    async def draw(self) -> None:
+        """Send what is new, and wait until the browser has drawn it.
 
-        A browser that is slow gets fewer bubbles that way, not a longer queue.
+        A browser that is slow gets less that way, not a longer queue.
         """
         from nicegui import ui
 
-        drawn = self.chat.draw_new(self.composer.sender)
-        self.alerts.draw_new()
+        now = time.monotonic()
+        drawn = self.chat.draw_new()
+        if now >= self._next_picture:
+            self._next_picture = now + PICTURE_PERIOD
+            self.picture.refresh()
+        if now >= self._next_refresh:
+            self._next_refresh = now + REFRESH_PERIOD
+            self.refresh()
+        elif not drawn:
+            return
         with contextlib.suppress(TimeoutError):
             await ui.run_javascript(ANSWER, timeout=5.0)
-        if not self.chat.replay:
-            for message in drawn:
-                if message.live:
-                    self.delays.add(message.time)
+        for message in drawn:
+            if message.live:
+                self.delays.add(message.time)
 
     def refresh(self) -> None:
         """Bring counts, states and the open panel up to date."""
@@ -89,7 +103,3 @@ class Page:
         self.chat.refresh()
         self.alerts.refresh()
         self.panels.refresh()
-
-    def close(self) -> None:
-        """End what was started for this page alone."""
-        self.chat.close()

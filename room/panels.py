@@ -9,11 +9,13 @@ about itself.
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from room.log_panel import LogPanel
+from room.groups_panel import GroupsPanel
 from room.measurements import Delays
 from room.plots_panel import PlotsPanel
+from room.read_again import ReadAgain
 from room.state import RoomState
 from room.teach_panel import TeachPanel
+from room.topics_panel import TopicsPanel
 
 __all__ = ['Panel', 'Panels']
 
@@ -43,15 +45,17 @@ class Panels:
         from nicegui import ui
 
         builders: dict[str, Callable[[], Panel]] = {
-            'The log': lambda: LogPanel(state, inspect),
-            'Plots': lambda: PlotsPanel(state.feed.history, delays),
-            'Teach': lambda: TeachPanel(state.processes),
+            'Groups': lambda: GroupsPanel(state),
+            'Topics': lambda: TopicsPanel(state, inspect),
+            'Read again': lambda: ReadAgain(state, inspect),
+            'Plots': lambda: PlotsPanel(state.feed.history, state.cluster.lags, delays),
+            'Teach': lambda: TeachPanel(state),
         }
         self.panels: dict[str, Panel] = {}
         with ui.tabs().props('dense no-caps').classes('full-width') as self.tabs:
             for title in builders:
                 ui.tab(title)
-        self.tab_panels = ui.tab_panels(self.tabs, value='The log', animated=False)
+        self.tab_panels = ui.tab_panels(self.tabs, value='Groups', animated=False)
         with self.tab_panels.classes('grow scroll').style('background: none'):
             for title, build in builders.items():
                 with ui.tab_panel(title):

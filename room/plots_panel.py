@@ -1,4 +1,4 @@
-"""The panel *Plots*: messages, alerts and delays of the last minute, second by second.
+"""The panel *Plots*: messages, lag, alerts and delays of the last minute, second by second.
 
 The one idea to take away: what a stream does is seen in a picture of its rate, not in its records.
 """
@@ -7,9 +7,10 @@ import statistics
 from collections import Counter
 from typing import Any
 
+from room.colours import colour_of
 from room.formatting import time_of_day
 from room.history import ChatHistory
-from room.measurements import Delays, Second
+from room.measurements import Delays, Lags, Second
 
 __all__ = ['PlotsPanel']
 
@@ -24,15 +25,18 @@ class PlotsPanel:
 
     Args:
         history: what came for all pages.
+        lags: how far each group was behind.
         delays: how long it took to this page.
     """
 
-    def __init__(self, history: ChatHistory, delays: Delays) -> None:
+    def __init__(self, history: ChatHistory, lags: Lags, delays: Delays) -> None:
         from nicegui import ui
 
         self.history = history
+        self.lags = lags
         self.delays = delays
         self.senders = _chart('messages a second, by sender', '15rem')
+        self.lag = _chart('lag, by group', '13rem')
         self.alerts = _chart('alerts a second', '11rem')
         self.delay = _chart('delay in ms', '13rem')
         ui.label(
@@ -42,13 +46,15 @@ class PlotsPanel:
         self._drawn = 0
 
     def refresh(self) -> None:
-        """Draw the last minute; once a second, because the plots have no finer step."""
+        """Draw the last minute; every other second, because four plots are dear to draw."""
         seconds = self.history.last_seconds(SPAN)
-        if seconds[-1].time == self._drawn:
+        if seconds[-1].time < self._drawn + 2:
             return
         self._drawn = seconds[-1].time
         times = [time_of_day(second.time) for second in seconds]
         _plot(self.senders, times, _by_sender(seconds), type='bar', stack='all')
+        lags = self.lags.in_seconds([second.time for second in seconds], MOST_SENDERS)
+        _plot(self.lag, times, lags, type='line')
         alerts = {'alerts': [second.alerts for second in seconds]}
         _plot(self.alerts, times, alerts, type='bar')
         _plot(self.delay, times, self._delays(seconds), type='line')
@@ -117,6 +123,7 @@ def _chart(title: str, height: str) -> Any:
 def _plot(chart: Any, times: list[str], lines: dict[str, list[Any]], **style: str) -> None:
     chart.options['xAxis']['data'] = times
     chart.options['series'] = [
-        {'name': name, 'data': data, 'showSymbol': True, **style} for name, data in lines.items()
+        {'name': name, 'data': data, 'showSymbol': True, 'color': colour_of(name), **style}
+        for name, data in lines.items()
     ]
     chart.update()

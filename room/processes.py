@@ -17,7 +17,7 @@ from pathlib import Path
 
 from schemas import printable
 
-__all__ = ['PythonProcess', 'run_until_closed', 'teaching_processes']
+__all__ = ['PythonProcess', 'run_until_closed']
 
 ROOT = str(Path(__file__).parents[1])
 GRACE = 5.0  # seconds between Ctrl-C and the end of a process that does not listen to it
@@ -25,41 +25,16 @@ LONGEST_LINE = 2000  # bytes of output that are read as one line
 SHOWN = 200  # bytes of the last line
 
 
-def teaching_processes(topic: str, alert_topic: str) -> list['PythonProcess']:
-    """What the teacher can start: a simulator, a spammer, and two members of a throttling service.
-
-    Args:
-        topic: where people talk.
-        alert_topic: where services report.
-    """
-    simulator = (
-        'from simulators import NonsenseSimulator; '
-        f"NonsenseSimulator(topic={topic!r}, key='green', delay=0.5).simulate()"
-    )
-    spammer = f'from simulators import SpamSimulator; SpamSimulator(topic={topic!r}).simulate()'
-    throttle = (
-        'from alerts import ThrottlingAlertService; '
-        f'ThrottlingAlertService(monitor_topic={topic!r}, alert_topic={alert_topic!r}, '
-        "group_id='throttle').monitor()"
-    )
-    return [
-        PythonProcess('A simulator that talks nonsense', simulator),
-        PythonProcess('A spammer', spammer),
-        PythonProcess('A throttling service', throttle),
-        PythonProcess('Another member of its group: watch them share the partitions', throttle),
-    ]
-
-
 class PythonProcess:
     """One line of Python in a process of its own, until it is stopped or this process ends.
 
     Args:
-        title: what it is, for the page.
+        name: what it is called, on the page and as Kafka's ``client.id``.
         code: the line.
     """
 
-    def __init__(self, title: str, code: str) -> None:
-        self.title = title
+    def __init__(self, name: str, code: str) -> None:
+        self.name = name
         self.code = code
         self._process: subprocess.Popen[bytes] | None = None
         self._last_line = b''
@@ -94,6 +69,7 @@ class PythonProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
+                env=os.environ | {'KAFKA_CLIENT_ID': self.name},
                 start_new_session=True,  # a Ctrl-C in the room's terminal is for the room only
             )
             threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
@@ -110,6 +86,15 @@ class PythonProcess:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+
+    def kill(self) -> None:
+        """End it at once, as ``kill -9`` does: it cannot say goodbye to its group."""
+        with self._lock:
+            if self._process is not None:
+                assert self._process.stdin
+                self._process.kill()
+                self._process.wait()
+                self._process.stdin.close()
 
     def _read(self, process: 'subprocess.Popen[bytes]') -> None:
         assert process.stdout

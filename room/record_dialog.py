@@ -1,16 +1,23 @@
-"""One record, shown with all that it has: position, timestamp, key, headers, bytes.
+"""One record, shown with all that it has: position, timestamp, key, headers, value, bytes.
 
 The one idea to take away: a program prints little of a record, so look at all of it when
 something is strange.
 """
 
+import contextlib
+from functools import partial
+from typing import Any
+
 import kafka.errors
 
+import settings
 from errors import ChatError
 from room.formatting import describe_record
+from room.messages import cause_of, timestamp_in_seconds
+from room.record_facts import json_tree, passed_by, why_here
 from room.records import fetch_record
 from room.state import RoomState
-from schemas import printable
+from schemas import Alert, HumanMessage, printable
 
 __all__ = ['RecordDialog']
 
@@ -27,10 +34,21 @@ class RecordDialog:
 
         self.state = state
         self.client = ui.context.client
-        with ui.dialog() as self.dialog, ui.card() as card:
-            card.classes('record-dialog').style('max-width: min(96vw, 60rem); width: 60rem')
-            self.content = ui.element('div').classes('full-width')
-            ui.button('Close', on_click=self.dialog.close).props('flat no-caps')
+        self.place = (state.topic, 0, 0)
+        with ui.dialog() as self.dialog, ui.card().classes('record-dialog'):
+            with ui.row().classes('items-center full-width no-wrap'):
+                self.title = ui.label().classes('text-subtitle1 record-title')
+                ui.space()
+                for text, step in (('‹ previous', -1), ('next ›', 1)):
+                    button = ui.button(text, on_click=partial(self._step, step))
+                    button.props('flat dense no-caps').classes(text.strip('‹› '))
+                close = ui.button('Close', on_click=self.dialog.close)
+                close.props('flat dense no-caps').classes('close')
+            self.content = ui.element('div').classes('full-width record-content')
+
+    async def _step(self, step: int) -> None:
+        topic, partition, offset = self.place
+        await self.inspect(topic, partition, max(offset + step, 0))
 
     async def inspect(self, topic: str, partition: float, offset: float) -> None:
         """Fetch a record from Kafka and show it, or why it cannot be shown."""
@@ -39,14 +57,63 @@ class RecordDialog:
         if not self.state.inspect_limit.allow(self.client.ip):
             ui.notify('Too fast: at most ten records in ten seconds. Try again in a moment.')
             return
+        record = None
         try:
-            record = await run.io_bound(fetch_record, topic, int(partition), int(offset))
-            description = describe_record(record)
+            self.place = (topic, int(partition), int(offset))
+            record = await run.io_bound(fetch_record, *self.place)
+            facts = self._facts(record)
         except (ChatError, kafka.errors.KafkaError, OSError, ValueError, OverflowError) as error:
-            description = {'not found': printable(error)}
+            facts = {'not found': printable(error)}
+        self._show(record, facts)
+        if record is not None:
+            await self._show_local_time(record)
+
+    def _facts(self, record: Any) -> dict[str, str]:
+        snapshot = self.state.cluster.snapshot
+        alerts = settings.topic_name(self.state.feed.alert_topic)
+        schema = Alert if record.topic == alerts else HumanMessage
+        count = sum(tp.topic == record.topic for tp in snapshot.partitions)
+        facts = describe_record(record, schema)
+        return {
+            'read as': facts.pop('read as'),
+            'time here': '',
+            'why this partition': why_here(record, count),
+            'groups': '\n'.join(passed_by(record, snapshot)) or 'no group has committed here',
+            **facts,
+        }
+
+    def _show(self, record: Any, facts: dict[str, str]) -> None:
+        from nicegui import ui
+
+        topic, partition, offset = self.place
+        self.title.text = f'{topic} · partition {partition} · offset {offset}'
         self.content.clear()
         with self.content:
-            for name, text in description.items():
-                ui.label(name).classes('muted')
-                ui.label(text).classes(f'code field-{name.replace(" ", "-")}')
+            cause = cause_of(record) if record is not None else None
+            if cause:
+                button = ui.button(
+                    'The message that caused it', on_click=partial(self.inspect, *cause)
+                )
+                button.props('dense no-caps outline').classes('cause')
+            tree = json_tree(record.value) if record is not None else []
+            self.labels = {}
+            for name, text in facts.items():
+                with ui.element('div').classes(f'fact fact-{name.replace(" ", "-")}'):
+                    ui.label(name).classes('muted')
+                    label = ui.label(text).classes(f'code field-{name.replace(" ", "-")}')
+                    self.labels[name] = label
+                if name == 'read as' and tree:
+                    ui.tree(tree).expand().props('dense no-connectors').classes('json')
         self.dialog.open()
+
+    async def _show_local_time(self, record: Any) -> None:
+        """The timestamp in the time zone of who reads it, which only the browser knows."""
+        from nicegui import ui
+
+        moment = timestamp_in_seconds(record) * 1000
+        code = (
+            f'new Date({moment:.0f}).toLocaleString("sv-SE") + " " + '
+            'Intl.DateTimeFormat().resolvedOptions().timeZone'
+        )
+        with contextlib.suppress(TimeoutError):
+            self.labels['time here'].text = str(await ui.run_javascript(code, timeout=3.0))[:80]

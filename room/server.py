@@ -18,6 +18,7 @@ __all__ = ['LARGEST_MESSAGE', 'RoomServer', 'serve']
 
 MOST_PAGES = 300
 PAGES_A_MINUTE = 20  # that one visitor may open
+RECONNECT = 10.0  # seconds that a page is kept for a browser that has lost its connection
 PATIENCE = 15.0  # seconds within which the browser behind a new page has to report
 LARGEST_MESSAGE = 16_384  # bytes that a browser may send at once; NiceGUI keeps the last of a field
 
@@ -48,19 +49,15 @@ class RoomServer:
         if not self.open_limit.allow(client.ip):
             client.delete()
             return _refusal(429, f'Too many requests: at most {PAGES_A_MINUTE} pages a minute.')
-        page = Page(self.state)
+        Page(self.state)
         self.state.clients.add(client)
-        client.on_delete(lambda: self._close(page, client))
+        client.on_delete(lambda: self.state.clients.discard(client))
         try:
             async with asyncio.timeout(PATIENCE):
                 await client.connected()
         except TimeoutError:
             client.delete()
         return None
-
-    def _close(self, page: Page, client: Any) -> None:
-        page.close()
-        self.state.clients.discard(client)
 
 
 def _refusal(status: int, reason: str) -> Any:
@@ -105,6 +102,7 @@ def serve(
         port=port,
         ws_max_size=LARGEST_MESSAGE,
         timeout_graceful_shutdown=1,
+        reconnect_timeout=RECONNECT,
         reload=False,
         show=False,
         show_welcome_message=False,

@@ -15,7 +15,8 @@ from errors import ChatError
 from producer import send_msg
 from room.cluster import ClusterMonitor
 from room.feed import Feed
-from room.processes import teaching_processes
+from room.messages import Message, sent_message
+from room.programs import Programs
 from room.rate_limits import RateLimit
 from room.replay import Replay
 from schemas import HumanMessage, printable
@@ -44,7 +45,7 @@ class RoomState:
         self.link = link
         self.feed = Feed(topic, alert_topic)
         self.cluster = ClusterMonitor(topic, alert_topic)
-        self.processes = teaching_processes(topic, alert_topic)
+        self.programs = Programs(topic, alert_topic)
         self.replays: list[Replay] = []
         self.clients: set[Any] = set()  # NiceGUI's: one for each open page
         self.inspect_limit = RateLimit(10, 10.0)
@@ -71,33 +72,37 @@ class RoomState:
         """Whether a page may send one more message now: its own limit, and that of its address."""
         return self._page_limit.allow(client.id) and self._address_limit.allow(client.ip)
 
-    def send(self, sender: str, contents: str) -> str:
+    def send(self, sender: str, contents: str) -> tuple[Message | None, str]:
         """Send a message and wait until it is acknowledged.
 
         Returns:
-            Why it was not sent; '' if it was.
+            The message with its place in the log, and ''; or None, and why it was not sent.
         """
         if self.error:
-            return 'Not sent: Kafka does not answer at the moment. Send it again when it does.'
-        message = {'sender': sender, 'contents': contents}
+            return (
+                None,
+                'Not sent: Kafka does not answer at the moment. Send it again when it does.',
+            )
+        value: HumanMessage = {'sender': sender, 'contents': contents}
         try:
-            send_msg(self.topic, message, block=True, timeout=SEND_TIMEOUT, schema=HumanMessage)
+            sent = send_msg(
+                self.topic, value, block=True, timeout=SEND_TIMEOUT, schema=HumanMessage
+            ).get(timeout=SEND_TIMEOUT)
         except (ChatError, kafka.errors.KafkaError) as error:
-            return printable(f'Not sent: {error}')
-        return ''
+            return None, printable(f'Not sent: {error}')
+        return sent_message(value, sent), ''
 
-    def start_replay(self) -> Replay | None:
-        """Start to read the topic again from its beginning; None while too many do.
+    def start_replay(self, replay: Replay) -> bool:
+        """Start to read a topic again; False while too many do.
 
         One that was told to stop counts until it has ended.
         """
-        self.replays = [replay for replay in self.replays if not replay.ended]
+        self.replays = [each for each in self.replays if not each.ended]
         if len(self.replays) >= MOST_REPLAYS:
-            return None
-        replay = Replay(self.topic)
+            return False
         replay.start()
         self.replays.append(replay)
-        return replay
+        return True
 
     def start(self) -> None:
         """Begin to read from Kafka."""
@@ -106,7 +111,6 @@ class RoomState:
 
     def stop(self) -> None:
         """End the threads and the processes."""
-        for process in self.processes:
-            process.stop()
+        self.programs.stop_all()
         self.feed.stop()
         self.cluster.stop()

@@ -1,13 +1,19 @@
-"""The panel *Teach*: processes that the teacher starts and stops in front of everybody.
+"""The panel *Teach*: processes that the teacher starts, stops and kills in front of everybody.
 
 The one idea to take away: each line of code here is a program of its own. They never meet but in
 Kafka.
 """
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
-from room.addresses import is_local
+from room.addresses import is_teacher
+from room.broker_buttons import BrokerButtons
+from room.partition_button import PartitionButton
 from room.processes import PythonProcess
+from room.programs import Program
+from room.state import RoomState
 
 __all__ = ['TeachPanel']
 
@@ -18,50 +24,95 @@ class TeachPanel:
     Everybody sees it, and only who sits at the room's machine can press its buttons.
 
     Args:
-        processes: what can be started.
+        state: what all pages share.
     """
 
-    def __init__(self, processes: list[PythonProcess]) -> None:
+    def __init__(self, state: RoomState) -> None:
         from nicegui import ui
 
         self.client = ui.context.client
-        self.processes = processes
-        self.buttons: list[ui.button] = []
-        self.states: list[ui.label] = []
-        if self._is_teacher():
-            ui.label('Each is a process of its own. The line below it does the same at a prompt.')
-        else:
-            ui.label("Only on the teacher's machine.")
-        for process in processes:
-            self._build_row(process)
+        self.programs = state.programs
+        self.labels: dict[str, Any] = {}
+        self._drawn: list[tuple[str, int | None]] = []
+        teacher = is_teacher(self.client)
+        with ui.row().classes('items-center full-width form-row'):
+            stop = ui.button('Stop all', on_click=partial(self._do, self.programs.stop_all))
+            stop.props('dense no-caps').classes('stop-all').set_enabled(teacher)
+            self.partitions = PartitionButton(state)
+            if not teacher:
+                ui.label("Only on the teacher's machine.")
+        self.brokers = BrokerButtons(state)
+        self.running = ui.element('div').classes('full-width running')
+        ui.label('Each start is a process of its own. The line does the same at a prompt.')
+        for program in self.programs.programs:
+            self._build_program(program, teacher)
 
-    def _build_row(self, process: PythonProcess) -> None:
+    def _build_program(self, program: Program, teacher: bool) -> None:
         from nicegui import ui
 
-        with ui.row().classes('items-center full-width q-mt-sm'):
-            button = ui.button('Start', on_click=partial(self._toggle, process))
-            button.props('dense no-caps').classes('teach').set_enabled(self._is_teacher())
-            ui.label(process.title).classes('text-subtitle1')
-            state = ui.label().classes('muted')
-        ui.label(process.code).classes('code muted')
-        self.buttons.append(button)
-        self.states.append(state)
+        with ui.element('div').classes('program'), ui.row().classes('items-center no-wrap'):
+            text = 'Start' if not program.shares else 'Start, or one more of its group'
+            button = ui.button('Start', on_click=partial(self._start, program)).tooltip(text)
+            button.props('dense no-caps').classes(f'teach teach-{program.name}')
+            button.set_enabled(teacher)
+            ui.label(program.name).classes('text-subtitle1')
+            ui.label(program.title).classes('muted')
+        with ui.row().classes('items-center no-wrap full-width'):
+            ui.label(program.code).classes('code muted')
+            copy = ui.button(icon='content_copy', on_click=partial(_copy, program.code))
+            copy.props('flat round dense size=sm aria-label="copy the line"').classes('copy')
 
-    async def _toggle(self, process: PythonProcess) -> None:
+    async def _start(self, program: Program) -> None:
+        from nicegui import ui
+
+        problem = await self._do(partial(self.programs.start, program))
+        if problem:
+            ui.notify(problem)
+
+    async def _do(self, action: Callable[[], Any]) -> Any:
         from nicegui import run
 
         # Asked again: a disabled button does not keep a browser from sending the click.
-        if self._is_teacher():
-            await run.io_bound(process.start if process.pid is None else process.stop)
-
-    def _is_teacher(self) -> bool:
-        """By the two ends of the connection: what a request says of itself does not count."""
-        server = self.client.request.scope.get('server') or ('',)
-        return is_local(self.client.ip, server[0])
+        if is_teacher(self.client):
+            return await run.io_bound(action)
+        return None
 
     def refresh(self) -> None:
         """Show which processes run, and what each wrote last."""
-        for process, button, state in zip(self.processes, self.buttons, self.states, strict=True):
-            pid = process.pid
-            button.text = 'Start' if pid is None else 'Stop'
-            state.text = process.last_line if pid is None else f'process {pid}: {process.last_line}'
+        processes = list(self.programs.processes)
+        now = [(process.name, process.pid) for process in processes]
+        if now != self._drawn:
+            self._drawn = now
+            self.running.clear()
+            self.labels.clear()
+            with self.running:
+                for process in processes:
+                    self._build_process(process)
+        for process in processes:
+            label = self.labels.get(process.name)
+            if label is not None:
+                label.text = process.last_line
+        self.partitions.refresh()
+        self.brokers.refresh()
+
+    def _build_process(self, process: PythonProcess) -> None:
+        from nicegui import ui
+
+        pid = process.pid
+        state = 'has ended' if pid is None else f'process {pid}'
+        with ui.row().classes('items-center no-wrap full-width process'):
+            ui.label(process.name).classes('process-name')
+            ui.label(state).classes('muted process-state')
+            if pid is not None and is_teacher(self.client):
+                stop = ui.button('Stop', on_click=partial(self._do, process.stop))
+                stop.props('dense no-caps flat').classes('stop')
+                kill = ui.button('kill -9', on_click=partial(self._do, process.kill))
+                kill.props('dense no-caps flat').classes('kill')
+            self.labels[process.name] = ui.label().classes('code muted process-line')
+
+
+def _copy(text: str) -> None:
+    from nicegui import ui
+
+    ui.clipboard.write(text)
+    ui.notify('Copied.')

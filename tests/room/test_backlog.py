@@ -38,6 +38,18 @@ def test_of_an_overload_a_sample_is_drawn() -> None:
     assert not backlog.is_sampling
 
 
+def test_the_last_of_each_partition_is_in_the_sample() -> None:
+    """However many come, and in whatever order, the newest record of each partition is drawn."""
+    backlog = Backlog()
+    one = [Message('t', 0, number, float(number), 'red', '') for number in range(350)]
+    other = [Message('t', 1, number, 0.5 + number, 'blue', '') for number in range(100)]
+    backlog.add(one[:100] + other + one[100:], 450)
+    drawn = [each.location for each in backlog.next_batch(first=False)]
+    assert ('t', 0, 349) in drawn
+    assert ('t', 1, 99) in drawn
+    assert backlog.left_out == 450 - len(drawn)
+
+
 def test_a_new_page_gets_the_recent_messages_at_once() -> None:
     """The first batch has all recent messages, and more than those are sampled."""
     backlog = Backlog()
@@ -47,12 +59,16 @@ def test_a_new_page_gets_the_recent_messages_at_once() -> None:
     assert len(backlog.next_batch(first=True)) == SAMPLE
 
 
-def test_what_waits_for_a_replay_is_bounded() -> None:
-    """While a page draws something else, only the newest messages wait; the others are counted."""
-    backlog = Backlog()
-    for _ in range(3):
-        backlog.add(_messages(100), 100)
-        backlog.keep_newest(150)
-    assert backlog.left_out == 150
-    batch = backlog.next_batch(first=True)
-    assert _offsets(batch) == [*range(50, 100), *range(100)]
+def test_what_is_said_of_the_sample_is_true() -> None:
+    """It never says that every message is drawn when some were not."""
+    now = 100.0
+    backlog = Backlog(lambda: now)
+    backlog.add(_messages(10), 10)
+    backlog.next_batch(first=False)
+    assert backlog.sentence(10) == 'Every message is drawn.'
+    backlog.add(_messages(1000), 1000)
+    backlog.next_batch(first=False)
+    assert backlog.sentence(1000).startswith('1,000 a second are too many to read')
+    assert '996 were counted and not drawn' in backlog.sentence(1000)
+    now += 3.0
+    assert 'Every new message is drawn. 996 earlier ones' in backlog.sentence(0)

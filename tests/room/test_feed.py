@@ -120,6 +120,20 @@ def test_all_are_counted_and_few_are_kept(feed: Feed) -> None:
     assert counts()['sender 0'] == 1667
 
 
+def test_the_newest_of_each_partition_is_kept(feed: Feed) -> None:
+    """However much comes after it on another partition, a partition's newest message is there."""
+    producer = get_producer()
+    last = _say(feed.topic, 'the last of its partition')
+    other = 1 - last.partition
+    for _ in range(KEPT + 100):
+        producer.send(feed.topic, b'{"sender":"a","contents":"b"}', partition=other)
+    eventually(lambda: feed.history.total == KEPT + 101)
+    messages, total = feed.history.messages_since(0)
+    assert (len(messages), total) == (KEPT + 1, KEPT + 101)
+    assert messages[0].location == (feed.topic, last.partition, last.offset)
+    assert len(feed.history.latest(200)[0]) == 200
+
+
 def test_partitions_that_appear_later_are_read(feed: Feed) -> None:
     """When a topic grows, the feed reads its new partitions, from their beginning."""
     with contextlib.closing(KafkaAdminClient(**settings.client_options('admin'))) as admin:

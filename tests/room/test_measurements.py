@@ -1,6 +1,6 @@
 """Counts and delays second by second, with a made-up clock."""
 
-from room.measurements import KEPT, MOST_SENDERS, OTHERS, Delays, MessageCounts
+from room.measurements import KEPT, MOST_SENDERS, OTHERS, Delays, Lags, MessageCounts
 
 
 def test_each_full_second_has_its_counts() -> None:
@@ -41,3 +41,22 @@ def test_delays_are_kept_by_the_second_of_arrival() -> None:
         now += 1.0
         delays.add(now)
     assert delays.in_second(1000) == []
+
+
+def test_the_lag_of_each_group_is_kept_by_the_second() -> None:
+    """The last note of a second counts; a second without one has none; the most behind are kept."""
+    now = 1000.0
+    lags = Lags(lambda: now)
+    lags.add({'late': 5, 'quick': 0})
+    lags.add({'late': 7, 'quick': 1})
+    now = 1002.0
+    lags.add({'late': 3})
+    assert lags.in_seconds([1000, 1001, 1002], 5) == {
+        'late': [7, None, 3],
+        'quick': [1, None, None],
+    }
+    assert list(lags.in_seconds([1000], 1)) == ['late']
+    for _ in range(200):
+        now += 1
+        lags.add({'late': 1})
+    assert len(lags._seconds) == KEPT

@@ -5,11 +5,13 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from room.processes import PythonProcess
+from room.programs import MOST, Programs
 from tests.support.brokers import ROOT, eventually, gone
 
 HOLD = """
@@ -84,3 +86,44 @@ def test_two_who_start_a_process_at_once_get_one(monkeypatch: pytest.MonkeyPatch
     finally:
         for each in started:
             each.kill()
+
+
+def test_a_killed_process_is_gone_at_once() -> None:
+    """It gets no chance to clean up, and can be started again; its name is Kafka's client.id."""
+    code = 'import os, time; print(os.environ["KAFKA_CLIENT_ID"], flush=True); time.sleep(600)'
+    process = PythonProcess('throttle-7', code)
+    process.start()
+    eventually(lambda: process.last_line == 'throttle-7')
+    pid = process.pid
+    assert pid is not None
+    process.kill()
+    assert process.pid is None
+    assert gone(pid)
+    process.stop()
+
+
+def test_each_start_has_a_name_of_its_own() -> None:
+    """Two of a group are throttle-1 and throttle-2; a name that is free is taken again.
+
+    There are never more than a few, and all are stopped together.
+    """
+    programs = Programs('talk', 'alerts')
+    assert all(each.code.count('\n') == 0 for each in programs.programs)
+    shared = [each for each in programs.programs if each.shares]
+    assert all(f"group_id='talk-{each.name}'" in each.code for each in shared)
+    sleeper = next(each for each in programs.programs if each.name == 'throttle')
+    sleeper = replace(sleeper, code='import time; time.sleep(600)')
+    try:
+        for _ in range(MOST):
+            assert programs.start(sleeper) == ''
+        assert 'Stop one first' in programs.start(sleeper)
+        names = [each.name for each in programs.processes]
+        assert names == [f'throttle-{number}' for number in range(1, MOST + 1)]
+        second = programs.find('throttle-2')
+        assert second
+        second.kill()
+        assert programs.start(sleeper) == ''
+        assert programs.processes[-1].name == 'throttle-2'
+    finally:
+        programs.stop_all()
+    assert all(each.pid is None for each in programs.processes)

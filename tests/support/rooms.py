@@ -16,10 +16,12 @@ from typing import Any
 import pytest
 
 from broker import Broker
-from tests.support.brokers import ROOT, eventually
+from tests.support import brokers
+from tests.support.brokers import ROOT
 from tests.support.rig import free_port
 from tests.support.testkafka import clean
 
+DEADLINE = 60.0  # seconds: a browser shares the machine with other tests
 TALK, ALERTS = 'human-messages', 'alerts'
 PICTURES = os.environ.get('ROOM_PICTURES')
 CHROMIUM = ('chromium', 'chromium-browser', 'google-chrome', 'chrome')
@@ -35,6 +37,11 @@ FLAGS = (
     'disable-dev-shm-usage',
     'hide-scrollbars',
 )
+
+
+def eventually(condition: Callable[[], Any], timeout: float = DEADLINE) -> Any:
+    """As everywhere in the tests, and more patient."""
+    return brokers.eventually(condition, timeout)
 
 
 def needs_chromium() -> tuple[str, str]:
@@ -82,7 +89,7 @@ class Browser:
             )
         )
 
-    def sees(self, text: str, selector: str = '.bubble', timeout: float = 20.0) -> None:
+    def sees(self, text: str, selector: str = '.bubble', timeout: float = DEADLINE) -> None:
         eventually(lambda: any(text in each for each in self.texts(selector)), timeout)
 
     def click(self, selector: str, index: int = 0) -> None:
@@ -96,7 +103,7 @@ class Browser:
         from selenium.webdriver.common.by import By
         from selenium.webdriver.common.keys import Keys
 
-        self.driver.find_element(By.CSS_SELECTOR, '.text input').send_keys(text, Keys.ENTER)
+        self.driver.find_element(By.CSS_SELECTOR, '.text textarea').send_keys(text, Keys.ENTER)
 
     def picture(self, name: str) -> None:
         if PICTURES:
@@ -104,7 +111,7 @@ class Browser:
             self.driver.save_screenshot(str(ROOT / PICTURES / name))
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture(scope='session')
 def kafka_here() -> Iterator[Broker]:
     """A Kafka whose topics have three partitions."""
     needs_chromium()
@@ -112,9 +119,15 @@ def kafka_here() -> Iterator[Broker]:
         yield broker
 
 
-@pytest.fixture(scope='module')
-def address(kafka_here: Broker) -> Iterator[str]:
-    """A room in a process of its own."""
+@pytest.fixture(scope='session')
+def address(room_process: tuple[int, str]) -> str:
+    """Where the room is."""
+    return room_process[1]
+
+
+@pytest.fixture(scope='session')
+def room_process(kafka_here: Broker) -> Iterator[tuple[int, str]]:
+    """A room in a process of its own: its process id, and its address."""
     port = free_port()
     environment = {
         name: value
@@ -132,7 +145,7 @@ def address(kafka_here: Broker) -> Iterator[str]:
     )
     try:
         eventually(lambda: _answers(f'http://127.0.0.1:{port}/'))
-        yield f'http://127.0.0.1:{port}/'
+        yield process.pid, f'http://127.0.0.1:{port}/'
         process.terminate()
         said, _ = process.communicate(timeout=20)
         assert 'Traceback' not in said, said
@@ -208,11 +221,11 @@ def _answers(address: str) -> bool:
     return False
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture(scope='session')
 def two(
     address: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Browser, Browser]]:
-    """Two visitors who stay for all tests of a module."""
+    """Two visitors who stay for all tests."""
     with contextlib.ExitStack() as stack:
         both = []
         for size in ((1500, 1000), (1100, 800)):
@@ -222,7 +235,7 @@ def two(
         yield both[0], both[1]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def settings_here(
     kafka_here: Broker, clean_environment: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,23 +64,31 @@ def within(seconds: float) -> float:
 
 
 def scheduler(config: pytest.Config, log: Any) -> 'LoadFileScheduling':
-    """Who gives out the tests: whole files, in the order in which they were collected."""
+    """Who gives out the tests: whole files, in the order in which they were collected.
+
+    Files whose names begin with ``test_page`` share a room and two browsers, so they stay together.
+    """
     from xdist.scheduler import LoadFileScheduling
 
+    class Scheduling(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            folder, found, _ = _file(nodeid).partition('test_page')
+            return folder + found
+
     config.option.loadscopereorder = False  # it would put files with many tests first
-    return LoadFileScheduling(config, log)
+    return Scheduling(config, log)
 
 
 def long_files_first(items: list[pytest.Item]) -> None:
     """Put the files that take long first; within a file the order stays."""
     seconds: defaultdict[str, float] = defaultdict(float)
     for item in items:
-        seconds[_file(item)] += _guess(item)
-    items.sort(key=lambda item: (-seconds[_file(item)], _file(item)))
+        seconds[_file(item.nodeid)] += _guess(item)
+    items.sort(key=lambda item: (-seconds[_file(item.nodeid)], _file(item.nodeid)))
 
 
-def _file(item: pytest.Item) -> str:
-    return item.nodeid.partition('::')[0]
+def _file(nodeid: str) -> str:
+    return nodeid.partition('::')[0]
 
 
 def _guess(item: pytest.Item) -> float:

@@ -1,0 +1,104 @@
+"""Records in a real browser: opened from their alerts, one after the other, and read again."""
+
+import time
+from typing import Any
+
+import pytest
+from selenium.webdriver.common.by import By
+
+from producer import flush, send_msg
+from room.replay import PAGE
+from tests.support.rooms import ALERTS, TALK, Browser, eventually
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.broker,
+    pytest.mark.slow,
+    pytest.mark.usefixtures('settings_here'),
+]
+
+
+def _say(text: str, sender: str = 'red', **more: Any) -> Any:
+    value = {'sender': sender, 'contents': text}
+    return send_msg(TALK, value, block=True, **more).get(timeout=10)
+
+
+def _field(browser: Browser, name: str, text: str) -> None:
+    field = browser.driver.find_element(By.CSS_SELECTOR, f'.again-{name} input')
+    browser.js('arguments[0].focus(); arguments[0].select()', field)
+    field.send_keys(text or '\ue017')  # Delete
+
+
+def test_an_alert_is_opened_and_the_message_that_caused_it(two: tuple[Browser, Browser]) -> None:
+    """Many alerts are one row; it opens the latest in its own schema, and from there its cause."""
+    one, _ = two
+    _say('just before', 'loudmouth', key='loudmouth')
+    cause = _say('the cause', 'loudmouth', key='loudmouth')
+    alert = {
+        'alert_type': 'too-loud',
+        'alert_message': 'too loud',
+        'triggered_by': {'sender': 'loudmouth', 'contents': 'the cause'},
+    }
+    header = f'{TALK}/{cause.partition}/{cause.offset}'.encode()
+    for _ in range(3):
+        sent = send_msg(ALERTS, alert, headers=[('triggered-by', header)], block=True).get()
+    one.sees('loudmouth: too-loud, 3 times, last', '.alert')
+    row = next(n for n, each in enumerate(one.texts('.alert')) if 'loudmouth' in each)
+    one.click('.alert', row)
+    one.sees(f'{ALERTS} · partition {sent.partition} · offset {sent.offset}', '.record-title')
+    one.sees('too-loud: too loud\nabout: loudmouth said: the cause', '.field-read-as')
+    one.sees('alert_type: "too-loud"', '.json')
+    one.click('.cause')
+    one.sees(f'{TALK} · partition {cause.partition} · offset {cause.offset}', '.record-title')
+    one.sees('loudmouth said: the cause', '.field-read-as')
+    one.sees(f'modulo 3 partitions is {cause.partition}', '.field-why-this-partition')
+    one.sees(time.strftime('%Y-%m-%d'), '.field-time-here')
+    one.click('.previous')
+    one.sees('loudmouth said: just before', '.field-read-as')
+    one.click('.next')
+    one.sees('loudmouth said: the cause', '.field-read-as')
+    one.click('.next')
+    one.sees('holds offsets', '.field-not-found')
+    one.click('.record-dialog .close')
+
+
+def test_a_topic_is_read_again_beside_the_chat(two: tuple[Browser, Browser]) -> None:
+    """All of it, page by page; meanwhile the chat goes on; and only what is looked for."""
+    _, other = two
+    topic = 'read-again'
+    for number in range(PAGE + 20):
+        send_msg(topic, {'sender': 'filler', 'contents': f'page {number}'})
+    needle = send_msg(
+        topic, {'sender': 'hay', 'contents': 'a needle in the LOG'}, key='stack', block=True
+    ).get(timeout=10)
+    flush()
+    other.open_tab('Read again')
+    other.sees('Read', '.again')
+    _field(other, 'topic', topic)
+    other.click('.again')
+    other.sees(f'messages 1 to {PAGE}; ', '.again-status')
+    eventually(lambda: len(other.texts('.again-list .bubble')) == PAGE)
+    _say('meanwhile')
+    other.sees('meanwhile', '.talk .bubble')
+    eventually(lambda: other.js('return document.querySelector(".again-next").offsetWidth'))
+    other.click('.again-next')
+    whole = f'messages {PAGE + 1} to {PAGE + 21}; {PAGE + 21} of {PAGE + 21} places in the log'
+    other.sees(f'{whole} looked at: complete.', '.again-status')
+    assert len(other.texts('.again-list .bubble')) == 21
+    other.picture('room-read-again.png')
+    _field(other, 'text', 'needle in the log')
+    other.click('.again')
+    other.sees('found 1 to 1; ', '.again-status')
+    assert other.texts('.again-list .bubble-place') == [
+        f'partition {needle.partition} · offset {needle.offset}'
+    ]
+    other.click('.again-list .bubble')
+    other.sees('hay said: a needle in the LOG', '.field-read-as')
+    other.click('.record-dialog .close')
+    eventually(lambda: not other.texts('.record-dialog'))
+    _field(other, 'text', '')
+    _field(other, 'key', 'no such key')
+    other.click('.again')
+    other.sees('nothing found; ', '.again-status')
+    _field(other, 'key', '')
+    other.open_tab('Groups')
