@@ -37,7 +37,7 @@ def _pages(fixture: str, patterns: Sequence[str], excludes: Sequence[str] = ()) 
 
 pytest_collect_file = SybilCollection(
     [
-        _pages('kafka', ['README.md', 'docs/*.md'], ['docs/break-it.md']),
+        _pages('kafka', ['README.md', 'docs/*.md'], ['docs/break-it.md', 'docs/upstream.md']),
         _pages('three_brokers', ['docs/break-it.md']),
     ]
 ).pytest()

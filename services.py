@@ -380,7 +380,8 @@ class Rekey(Service):
 
     def start_at(self, partitions: set[TopicPartition]) -> dict[TopicPartition, int]:
         """Before the first message: will the copies be kept, and which are there?"""
-        if self.offset != 'latest' and (oldest := oldest_time(self.open(), partitions)):
+        oldest = None if self.offset == 'latest' else oldest_time(self.open(), partitions)
+        if oldest:
             keep(self._to, oldest, 'The copies', 'start at a later offset=')
         self._copied.catch_up()
         return {}

@@ -1,6 +1,6 @@
 """The console of a broker in the foreground: the commands that can be typed, and what is printed.
 
-Used in step 0 by ``python -m broker``, and in the README's "Break it". The one idea to take away:
+Used in step 0 by ``python -m broker``, and in ``docs/break-it.md``. The one idea to take away:
 most of what there is to learn about a cluster, one learns by breaking it.
 """
 

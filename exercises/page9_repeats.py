@@ -4,7 +4,7 @@ Finish ``EchoAlertService``. It alerts when somebody says, word for word, what s
 within the last 60 seconds. Its alerts have the type ``echo`` and say ``blue repeats red``. It is
 stopped and started again in between, and must still know. So what it remembers belongs in
 ``self.state``: ``new_state`` returns an empty one, and ``duration`` says how many seconds of the
-log are shown to it once more after a restart. ``self.now`` is the time of the message.
+log are shown to it once more after a restart. ``self.now`` is the time on the partition.
 """
 
 from alerts import AlertService

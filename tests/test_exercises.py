@@ -268,3 +268,22 @@ def test_the_list_needs_no_package_and_no_python_that_can_be_read(tmp_path: Path
     marked = [line.split()[2] for line in result.stdout.splitlines() if line.startswith('*')]
     assert 'exercises/step1_send.py' in marked
     assert len(marked) == 1 + len(EXERCISES.keys() - SHIPPED.keys() - {1})
+
+
+@pytest.mark.skipif(shutil.which('make') is None, reason='there is no make here')
+def test_make_installs_only_what_is_needed(tmp_path: Path) -> None:
+    """`make exercise` installs nothing for the list, and for a check no more than that needs."""
+    shutil.copy(ROOT / 'Makefile', tmp_path)
+    for path in ROOT.glob('**/*requirements*.txt'):
+        if '.venv' not in path.parts:
+            (tmp_path / path.relative_to(ROOT)).parent.mkdir(exist_ok=True)
+            shutil.copy(path, tmp_path / path.relative_to(ROOT))
+    shutil.copy(ROOT / 'constraints.txt', tmp_path)
+
+    def would_install(*arguments: str) -> list[str]:
+        command = ['make', '-n', 'exercise', *arguments]
+        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        return re.findall(r'pip install .*-r (\S+)', result.stdout)
+
+    assert would_install() == []
+    assert would_install('N=1') == ['requirements.txt', 'exercises/requirements.txt']

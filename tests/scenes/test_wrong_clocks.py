@@ -47,11 +47,11 @@ def chat(chance: random.Random, wrong: float, start: float) -> Messages:
     return log
 
 
-def send(topic: str, log: Messages) -> None:
+def send(topic: str, log: Messages, key: str | None = None) -> None:
     """Each message says the same as half of all others."""
     for number, (_, sender, sent) in enumerate(log):
         text = str(number // 5 % 2)
-        send_msg(topic, {'sender': sender, 'contents': text}, timestamp=sent)
+        send_msg(topic, {'sender': sender, 'contents': text}, key=key, timestamp=sent)
     flush(30)
 
 
@@ -136,20 +136,48 @@ def test_quiet_about_hundreds_of_senders_outlives_a_restart(
 ) -> None:
     """More than a commit has room for: 200 are alerted about once, and the next one once, too."""
     alerts, at = make_topic(), time.time() - 600.0
-
-    def watch(senders: list[str], times: int) -> None:
-        nonlocal at
-        for sender in senders * times:
-            at += 0.1
-            send_msg(topic, {'sender': sender, 'contents': 'hello'}, key='all', timestamp=at)
-        flush(30)
-        ThrottlingAlertService(
-            topic, alerts, f'quiet-{topic}', 'earliest', limit=1, repeat_interval=300.0
-        ).run(count=len(senders) * times, timeout=10.0)
-
     names = [f'a sender with a rather long name {number}' for number in range(200)]
-    watch(names, 2)
-    assert len(records(alerts)) == 200
-    watch(names, 1)
-    watch([*names, 'one more', 'one more'], 1)
+    for senders in (names[:100], names[100:], names, [*names, 'one more', 'one more']):
+        log = [(0, sender, at + number / 10) for number, sender in enumerate(senders)]
+        send(topic, log, key='all')
+        at += 30.0
+        ThrottlingAlertService(
+            topic,
+            alerts,
+            f'quiet-{topic}',
+            'earliest',
+            limit=0,
+            duration=5.0,
+            repeat_interval=300.0,
+        ).run(count=len(log), timeout=10.0)
     assert len(records(alerts)) == 201
+
+
+def test_who_talked_alone_for_long_makes_no_long_replay(
+    topic: str, make_topic: Callable[[], str]
+) -> None:
+    """What no window holds any more is passed over, not read again."""
+    start = time.time() - 7200.0
+    log = [(0, sender, start) for sender in ('red', 'blue', 'red')]
+    send(topic, log + [(0, 'alone', start + number / 10) for number in range(6000)])
+    alerts = make_topic()
+    polled: list[int] = []
+    for expected in (6003, 0):
+        service = ThrottlingAlertService(
+            topic, alerts, f'alone-{topic}', 'earliest', limit=100, duration=2.0
+        )
+        with service:
+            polled.clear()
+            consumer: Any = service.open()
+            poll = consumer.poll
+
+            def counting(*args: Any, poll: Any = poll, **rest: Any) -> Any:
+                found = poll(*args, **{**rest, 'max_records': 100})
+                polled.extend(each.offset for records in found.values() for each in records)
+                return found
+
+            consumer.poll = counting
+            assert service.run(timeout=1.0) == expected
+        assert polled[:3] == [0, 1, 2]
+        assert polled[-20:] == list(range(5983, 6003))
+    assert len(polled) < 500
