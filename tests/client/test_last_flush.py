@@ -52,7 +52,7 @@ ENDS: dict[str, tuple[str, int, int]] = {
     'first sent by another thread': (
         """
 thread = threading.Thread(target=send, args=[1]); thread.start(); thread.join()
-send_msg(TOPIC + '-2', 1); send(); signal.raise_signal(signal.SIGTERM); time.sleep(9)
+send_msg(TOPIC[::-1], 1); send(); signal.raise_signal(signal.SIGTERM); time.sleep(9)
 """,
         -15,
         COUNT + 1,

@@ -10,6 +10,7 @@ import producer
 from alerts import OffensiveContentAlertService
 from client.null_headers import NullHeaders
 from consumer import get_consumer
+from deadletters import redrive
 from producer import send_msg, send_raw
 from schemas import HumanMessage
 from services import Rekey
@@ -51,7 +52,7 @@ def test_null_headers_outlive_a_batch_that_is_split(make_topic: MakeTopic) -> No
     assert headers(topic) == [ODD] * 20
 
 
-def test_dead_letters_keep_null_headers(make_topic: MakeTopic) -> None:
+def test_dead_letters_and_their_redrive_keep_null_headers(make_topic: MakeTopic) -> None:
     """Neither a loop nor a service, durable or not, ends at such a record."""
     skip_without(NullHeaders)
     topic, alert_topic = make_topic(), make_topic()
@@ -71,6 +72,8 @@ def test_dead_letters_keep_null_headers(make_topic: MakeTopic) -> None:
     for letters in dead.values():
         assert headers(letters) == [ODD]
     assert len(records(alert_topic)) == 2
+    assert redrive(dead['loop'], to=topic, group_id=f'redrive-{topic}') == 1
+    assert headers(topic) == [ODD] * 3
 
 
 def test_rekey_keeps_null_headers(make_topic: MakeTopic) -> None:
