@@ -149,6 +149,12 @@ def test_too_many_for_cells_are_bars_with_counts(two: tuple[Browser, Browser]) -
     one.sees('each bar is a second', '.lane-summary')
     _quiet(one)
     one.sees('', _cell(1, last.get(timeout=10).offset))
+    for number in range(60):  # all at once: cells first, then bars, then cells again
+        value = b'{"sender": "crowd", "contents": "burst %d"}' % number
+        last = producer.send(TALK, value, partition=2)
+    one.sees('', '.lane.band[data-partition="2"]')
+    _quiet(one)
+    one.sees('', _cell(2, last.get(timeout=10).offset))
 
 
 def test_a_key_goes_where_it_was_said_to(two: tuple[Browser, Browser]) -> None:
