@@ -141,6 +141,7 @@ def test_a_member_is_killed_and_nothing_is_lost(two: tuple[Browser, Browser]) ->
     assert _alerts(alerts_before, talkers) == expected
     one.sees(f'minute 0: throttled, {expected["minute 0"]:,} times', '.alert')
     one.open_tab('Groups')
+    one.sees('throttle-3', '.groups')
     one.picture('minute-5-alerts-exact.png')
     _open(one)
     one.click('.stop-all')
