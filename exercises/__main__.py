@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-
 HERE = Path(__file__).parent
 CHECKSUMS = HERE / 'shipped.sha256'
 
@@ -72,7 +71,6 @@ def check(number: int) -> int:
         The exit status: 0 if the exercise is done.
     """
     import pytest
-
     from schemas import show  # the list needs no package
 
     path = EXERCISES[number]
