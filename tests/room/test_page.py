@@ -214,7 +214,7 @@ def test_a_phone_is_wide_enough(two: tuple[Browser, Browser]) -> None:
 def test_two_thousand_messages_a_second_are_counted_and_a_sample_is_drawn(
     two: tuple[Browser, Browser],
 ) -> None:
-    """Under load all are counted, the newest bubble is seldom a second old, the page is bounded."""
+    """Under load all are counted, the newest bubble is seldom 2 s old, the page is bounded."""
     one, _ = two
     eventually(lambda: _counted(one) == _sent())  # what was sent before is counted too
     began, lateness = time.monotonic(), []
@@ -229,7 +229,7 @@ def test_two_thousand_messages_a_second_are_counted_and_a_sample_is_drawn(
             lateness.append(time.time() - float(re.match(r'\d+\.\d+', shown[-1])[0]))  # type: ignore[index]
     flush()
     eventually(lambda: _counted(one) == _sent())
-    assert sorted(lateness)[len(lateness) // 2] < within(1.0), lateness
+    assert sorted(lateness)[len(lateness) // 2] < within(2.0), lateness
     assert len(one.texts('.bubble')) <= 200
     assert 'counted and not drawn' in one.texts('.sampling')[0]
     # Several are of one millisecond, so it need not be the very last.
