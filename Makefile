@@ -89,6 +89,10 @@ types: $(VENV)/dev  ## mypy, strict
 kit: $(VENV)/exercise  ## for a class without internet: all that is downloaded, for every system, in a folder and a zip (KIT=folder; else ../workshop-kit)
 	@$(RUN) -m broker.kit_maker $(if $(KIT),"$(KIT)")
 
+.PHONY: notebook
+notebook: $(VENV)/dev  ## docs/walkthrough.ipynb, the README as a notebook
+	@$(RUN) -m tests.support.notebook
+
 .PHONY: bench
 bench: $(VENV)/bench  ## what a message costs, here and with other clients (BENCH=--quick for a smoke run)
 	@$(RUN) -m bench $(BENCH)
