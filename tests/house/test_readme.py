@@ -21,6 +21,7 @@ PAGES = {  # in the order in which they are read
         'docs/exactly-once.md',
         'docs/break-it.md',
         'docs/room.md',
+        'docs/class.md',
         'docs/your-own-kafka.md',
         'docs/how-fast.md',
         'docs/scaling.md',
