@@ -325,6 +325,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.class_address:
             _join_class(options.class_address)
+    except ChatError as error:
+        _print_stage('class', f'FAILED: {error}')
+        return 1
+    try:
         _print_settings()
         diagnosis.check_connection(
             client_options('producer'),

@@ -225,7 +225,7 @@ def test_settings_in_the_table_are_settings() -> None:
     known = (
         options
         | set(HEROKU_VARIABLES)
-        | {'KAFKA_PREFIX'}
+        | {'KAFKA_PREFIX', 'KAFKA_SHARED_TOPICS'}
         | set(re.findall(r"'(WORKSHOP_\w+)'", source))
     )
     assert [name for name in names if name not in known] == []
