@@ -9,7 +9,7 @@ are. So a broker has to know, and advertise, the addresses at which its clients 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from broker.ports import CONTROLLER, HOST, INTER_BROKER, PortTable
+from broker.ports import CONTROLLER, HOST, INTER_BROKER, PortTable, require_own_address
 from broker.users import BROKERS, TEACHER, USERS, Credentials
 from errors import BrokerError
 
@@ -64,7 +64,11 @@ def classroom(address: str) -> dict[str, Listener]:
 
     Args:
         address: of this machine in that network, ``'192.168.1.7'``.
+
+    Raises:
+        BrokerError: it is not one of this machine.
     """
+    require_own_address(address)
     return {'classroom': Listener('SASL_SSL', 'SCRAM-SHA-512', address=address)}
 
 
