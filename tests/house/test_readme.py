@@ -22,6 +22,7 @@ PAGES = {  # in the order in which they are read
         'docs/break-it.md',
         'docs/room.md',
         'docs/your-own-kafka.md',
+        'docs/classroom.md',
         'docs/how-fast.md',
         'docs/scaling.md',
     )
