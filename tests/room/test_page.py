@@ -149,7 +149,7 @@ def test_who_is_too_quick_is_told(two: tuple[Browser, Browser]) -> None:
     for number in range(8):
         one.say(f'quick {number}')
     one.sees('Too fast', '.q-notification')
-    assert 'quick' in one.js('return document.querySelector(".text textarea").value')
+    eventually(lambda: 'quick' in one.js('return document.querySelector(".text textarea").value'))
     text = 'document.querySelector(".text textarea")'
     one.js(f'{text}.value = ""; {text}.dispatchEvent(new Event("input"))')
     assert sum('quick' in each for each in other.texts('.bubble')) <= 5
