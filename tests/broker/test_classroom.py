@@ -194,7 +194,7 @@ def test_a_flood_is_slowed_down_and_the_chat_is_not(
     """Who sends more than their share waits for it; the teacher, without a quota, does not."""
     spam = _join(kafka, 'spam')
     record = b'x' * 8000
-    count = int(11 * QUOTAS['producer_byte_rate']) // len(record)  # ten seconds' worth may pass
+    count = int(11.5 * QUOTAS['producer_byte_rate']) // len(record)  # ten seconds' worth may pass
 
     def waited() -> float:
         """Seconds that the broker had clients wait, since this was last asked."""
