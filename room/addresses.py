@@ -7,9 +7,8 @@ decides who can reach it.
 import contextlib
 import ipaddress
 import socket
-from typing import Any
 
-__all__ = ['address_of_this_machine', 'in_url', 'is_local', 'is_teacher']
+__all__ = ['address_of_this_machine', 'in_url', 'is_local']
 
 # Addresses that are reserved for documentation (RFC 5737 and RFC 3849): nobody is there.
 NOBODY = {socket.AF_INET: '192.0.2.1', socket.AF_INET6: '2001:db8::1'}
@@ -50,18 +49,6 @@ def is_local(address: str | None, own: str | None = None) -> bool:
         return ipaddress.ip_address(address or '').is_loopback
     except ValueError:
         return address == 'localhost'
-
-
-def is_teacher(client: Any) -> bool:
-    """Whether a page's visitor may start, stop and move things: who sits at the room's machine.
-
-    By the two ends of the connection: what a request says of itself does not count.
-
-    Args:
-        client: NiceGUI's.
-    """
-    server = client.request.scope.get('server') or ('',)
-    return is_local(client.ip, server[0])
 
 
 def in_url(address: str) -> str:

@@ -10,12 +10,12 @@ from functools import partial
 import kafka.errors
 
 from errors import ChatError
-from room.addresses import is_teacher
 from room.consumer_groups import Rebalance
 from room.formatting import time_of_day
 from room.group_offsets import reset_offsets
 from room.state import RoomState
 from room.tables import Table
+from room.visitors import is_teacher
 from schemas import printable
 
 __all__ = ['GroupsPanel']

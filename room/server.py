@@ -10,6 +10,7 @@ import asyncio
 from typing import Any
 
 from room.access import AccessMiddleware
+from room.origins import Origins
 from room.page import Page
 from room.rate_limits import RateLimit
 from room.state import RoomState
@@ -77,8 +78,9 @@ def serve(
     state: RoomState,
     host: str,
     port: int,
+    teacher_token: str,
+    origins: Origins,
     pass_phrase: str = '',
-    hosts: frozenset[str] = frozenset(),
 ) -> None:
     """Serve the room until Ctrl-C.
 
@@ -86,17 +88,26 @@ def serve(
         state: what the pages share.
         host: the address to listen on.
         port: the port to listen on.
+        teacher_token: as `AccessMiddleware`'s.
+        origins: as `AccessMiddleware`'s.
         pass_phrase: as `AccessMiddleware`'s.
-        hosts: as `AccessMiddleware`'s.
     """
     from nicegui import app, core, ui
 
     app.on_startup(state.start)
     app.on_shutdown(state.stop)
-    app.add_middleware(AccessMiddleware, pass_phrase=pass_phrase, hosts=hosts)
+    app.add_middleware(
+        AccessMiddleware,
+        port=port,
+        origins=origins,
+        visitors=state.visitors,
+        teacher_token=teacher_token,
+        pass_phrase=pass_phrase,
+    )
     app.add_exception_handler(404, _not_found)
     ui.page('/', title='The room')(RoomServer(state).open_page)
     core.sio.eio.max_http_buffer_size = LARGEST_MESSAGE
+    core.sio.eio.cors_allowed_origins = []  # no CORS: `AccessMiddleware` has looked at the origin
     ui.run(
         host=host,
         port=port,
@@ -106,4 +117,6 @@ def serve(
         reload=False,
         show=False,
         show_welcome_message=False,
+        proxy_headers=False,  # anybody could send them
+        server_header=False,
     )

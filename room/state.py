@@ -19,6 +19,7 @@ from room.messages import Message, sent_message
 from room.programs import Programs
 from room.rate_limits import RateLimit
 from room.replay import Replay
+from room.visitors import Visitors
 from schemas import HumanMessage, printable
 from simulators import ADJECTIVES, NOUNS
 
@@ -46,6 +47,7 @@ class RoomState:
         self.feed = Feed(topic, alert_topic)
         self.cluster = ClusterMonitor(topic, alert_topic)
         self.programs = Programs(topic, alert_topic)
+        self.visitors = Visitors()
         self.replays: list[Replay] = []
         self.clients: set[Any] = set()  # NiceGUI's: one for each open page
         self.inspect_limit = RateLimit(10, 10.0)
