@@ -13,6 +13,7 @@ from room.access import AccessMiddleware
 from room.origins import Origins
 from room.page import Page
 from room.rate_limits import RateLimit
+from room.socket_events import EventGuard, one_line_each
 from room.state import RoomState
 
 __all__ = ['LARGEST_MESSAGE', 'RoomServer', 'serve']
@@ -92,8 +93,10 @@ def serve(
         origins: as `AccessMiddleware`'s.
         pass_phrase: as `AccessMiddleware`'s.
     """
-    from nicegui import app, core, ui
+    from nicegui import Client, app, core, ui
 
+    one_line_each()
+    EventGuard(core.sio, Client.instances).install()
     app.on_startup(state.start)
     app.on_shutdown(state.stop)
     app.add_middleware(

@@ -90,7 +90,7 @@ class TeachPanel:
                     self._build_process(process)
         for process in processes:
             label = self.labels.get(process.name)
-            if label is not None:
+            if label is not None and is_teacher(self.client):  # it may name hosts and settings
                 label.text = process.last_line
         self.partitions.refresh()
         self.brokers.refresh()

@@ -1,15 +1,17 @@
 """Each door of the room, tried from outside."""
 
 import base64
-import http.cookies
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from room.addresses import address_of_this_machine, is_local
 from room.origins import Origins, parse_origin
-from tests.support.rooms import TEACHER, get, open_room  # noqa: F401
+from room.visitors import Visitor, Visitors
+from tests.support.room_packets import raw_page
+from tests.support.rooms import TEACHER, cookies, eventually, get, open_room  # noqa: F401
 
 # ruff: noqa: F811 - a fixture is imported, and named again by each test that uses it
 OpenRoom = Callable[..., Any]
@@ -21,14 +23,6 @@ UPGRADE = {
     'Sec-WebSocket-Version': '13',
     'Sec-WebSocket-Key': base64.b64encode(b'0123456789abcdef').decode(),
 }
-
-
-def cookies(answer: Any) -> str:
-    """The cookies that an answer sets, as a request has them."""
-    jar = http.cookies.SimpleCookie()
-    for each in answer[1].get_all('Set-Cookie') or ():
-        jar.load(each)
-    return '; '.join(f'{name}={morsel.value}' for name, morsel in jar.items())
 
 
 def test_another_sites_page_cannot_speak_to_the_room(open_room: OpenRoom) -> None:
@@ -153,3 +147,87 @@ def test_two_rooms_on_one_host_do_not_log_each_other_out(
     assert len(set(names)) == 2
     for port in ports:
         assert get(port, '/', Cookie='; '.join(jar))[0] == 200
+
+
+# What the teacher's buttons would do is said instead.
+SAY = (
+    'from room.programs import Programs; '
+    'Programs.start = lambda self, program: print("STARTED", program.name, flush=True); '
+    'Programs.stop_all = lambda self: print("STOPPED", flush=True)'
+)
+
+
+def test_a_visitors_packets_press_no_button_of_the_teachers(open_room: OpenRoom) -> None:
+    """What a page does not offer, its web socket does not do; nor does another page's name."""
+    port, process = open_room(before=SAY)
+    with raw_page(port, f'/?teach={TEACHER}') as teacher:
+        with raw_page(port) as visitor:
+            for name in ('teach-counter', 'stop-all', 'make-three'):
+                visitor.event(name, None)
+            number, button = teacher.find('teach-nonsense')
+            click = {'id': number, 'listener_id': button['events'][0]['listener_id'], 'args': []}
+            visitor.packet('event', {**click, 'client_id': teacher.client_id})
+            assert 'Move it' not in visitor.page
+            assert 'let-in' not in visitor.page
+        with (
+            pytest.raises((ConnectionRefusedError, OSError)),
+            raw_page(port, client_id=teacher.client_id),
+        ):
+            pass
+        teacher.event('teach-spammer', None)
+        said = ''
+        while 'STARTED' not in said:
+            line = process.stdout.readline()
+            assert line, 'the room ended'
+            said += line
+    assert 'STARTED spammer' in said, 'not even the teacher could'
+    assert 'STOPPED' not in said
+    assert "Refused: a visitor's connection to the teacher's page" in said
+
+
+PACKETS: tuple[tuple[Any, ...], ...] = ((), (None,), ([],), ('x',), ({'client_id': 'nobody'},))
+
+
+def test_what_cannot_be_read_is_one_line(open_room: OpenRoom) -> None:
+    """Packets that no page sends are a line each, bounded in number, and disturb nobody."""
+    port, process = open_room()
+    with raw_page(port) as page:
+        page.event('log-picture', 'x', kind='inspect')
+        page.event('lane-topic', {'value': 'x'})
+        for kind in ('event', 'javascript_response', 'ack', 'log', 'handshake', 'nothing'):
+            for args in PACKETS:
+                page.packet(kind, *args)
+        for text in ('42notjson', '42[]', '451-["event",{"_placeholder":true,"num":5}]'):
+            page.line.send(text)
+        with pytest.raises(ConnectionClosed):  # at the last of them, when all are dealt with
+            eventually(lambda: page.line.recv(10) is None)
+    assert get(port, '/')[0] == 200
+    process.terminate()
+    said, _ = process.communicate(timeout=15)
+    assert 'Traceback' not in said
+    lines = said.splitlines()
+    assert any(line.startswith('Refused: a packet') for line in lines), said
+    assert any('log_picture.py' in line for line in lines), said
+    assert len(lines) < 35, said
+    assert max(map(len, lines)) < 400
+
+
+def test_who_is_muted_or_put_out() -> None:
+    """The teacher is neither. An address counts, unless it may be that of a forwarder."""
+    visitors = Visitors()
+    ann, bob = Visitor('a' * 32, '192.0.2.1'), Visitor('b' * 32, '192.0.2.2')
+    teacher = Visitor('c' * 32, '192.0.2.1', is_teacher=True)
+    for each in (ann, teacher):
+        visitors.mute(each)
+        visitors.put_out(each)
+    assert [visitors.is_muted(each) for each in (ann, bob, teacher)] == [True, False, False]
+    assert [visitors.is_out(each) for each in (ann, bob, teacher)] == [True, False, False]
+    assert visitors.is_out(Visitor('d' * 32, '192.0.2.1')), 'the same phone without its cookie'
+    visitors.let_in(ann)
+    visitors.mute(ann, muted=False)
+    assert not visitors.is_out(ann)
+    assert not visitors.is_muted(ann)
+    here = Visitor('e' * 32, '127.0.0.1')
+    visitors.put_out(here)
+    assert visitors.is_out(here)
+    assert not visitors.is_out(Visitor('f' * 32, '127.0.0.1'))

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import http.cookies
 import os
 import shutil
 import socket
@@ -216,6 +217,14 @@ def get(
         )
         answer = line.getresponse()
         return answer.status, answer.headers, answer.read().decode()
+
+
+def cookies(answer: tuple[int, Message, str]) -> str:
+    """The cookies that an answer sets, as a request has them."""
+    jar = http.cookies.SimpleCookie()
+    for each in answer[1].get_all('Set-Cookie') or ():
+        jar.load(each)
+    return '; '.join(f'{name}={morsel.value}' for name, morsel in jar.items())
 
 
 def _answers(address: str) -> bool:
