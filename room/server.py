@@ -7,6 +7,7 @@ change for it.
 """
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 from room.access import AccessMiddleware
@@ -18,6 +19,7 @@ from room.state import RoomState
 
 __all__ = ['LARGEST_MESSAGE', 'RoomServer', 'serve']
 
+CUT_OFF = Path(__file__).with_name('cut_off.css')
 MOST_PAGES = 300
 PAGES_A_MINUTE = 20  # that one visitor may open
 RECONNECT = 10.0  # seconds that a page is kept for a browser that has lost its connection
@@ -108,6 +110,7 @@ def serve(
         pass_phrase=pass_phrase,
     )
     app.add_exception_handler(404, _not_found)
+    ui.add_css(CUT_OFF, shared=True)
     ui.page('/', title='The room')(RoomServer(state).open_page)
     core.sio.eio.max_http_buffer_size = LARGEST_MESSAGE
     core.sio.eio.cors_allowed_origins = []  # no CORS: `AccessMiddleware` has looked at the origin

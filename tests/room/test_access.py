@@ -15,6 +15,24 @@ from tests.support.rooms import Browser, connects, get, needs_chromium, open_roo
 
 # ruff: noqa: F811 - a fixture is imported, and named again by each test that uses it
 
+SHOWN = """
+    const state = document.querySelector(arguments[0]);
+    return [getComputedStyle(state).visibility, getComputedStyle(state, "::after").content];
+"""
+TYPE_AND_SEND = """
+    const field = document.querySelector(".text textarea");
+    field.value = arguments[0];
+    field.dispatchEvent(new Event("input"));
+    document.querySelector(".send").click();
+"""
+COVERED = """
+    const box = document.querySelector("#popup").getBoundingClientRect();
+    return [...document.querySelectorAll(".composer input, .composer textarea")].some((field) => {
+        const its = field.getBoundingClientRect();
+        return its.top < box.bottom && its.bottom > box.top && its.width && its.height;
+    });
+"""
+
 
 def test_a_room_is_for_its_own_machine_unless_asked(open_room: Callable[..., Any]) -> None:
     """By default nobody else can connect, another host name is refused, and there is no phrase."""
@@ -89,6 +107,11 @@ def test_a_phone_comes_in_by_the_code_and_a_restart_is_found(
         process.kill()
         process.wait()
         phone.js('window.before = true')
+        eventually(lambda: phone.js(SHOWN, '.state') == ['hidden', '"cut off"'])
+        eventually(lambda: phone.js('return getComputedStyle(popup).visibility') == 'visible')
+        assert not phone.js(COVERED), 'the notice covers the fields'
+        phone.js(TYPE_AND_SEND, 'is this on?')
+        assert phone.js('return document.querySelector(".text textarea").value') == 'is this on?'
         open_room('--host', '0.0.0.0', port=port)
         eventually(lambda: phone.js('return !window.before'))
         phone.sees('disconnected', '.state')
