@@ -46,6 +46,8 @@ class Broker:
         data: the folder that keeps the data; by default a temporary one, removed at the end.
         properties: broker properties that win over ours, ``{'num.partitions': '3'}``.
         timeout: seconds that a start may take, apart from the first download.
+        open_tls: of a secure one, whether the listener ``'tls'``, which asks for no login, lets
+            everybody do everything; otherwise nobody does anything there.
 
     Raises:
         BrokerError: that many brokers are not possible.
@@ -66,6 +68,7 @@ class Broker:
         data: str | Path | None = None,
         properties: Mapping[str, str] | None = None,
         timeout: float = 60.0,
+        open_tls: bool = False,
     ) -> None:
         if not 1 <= brokers <= MOST_BROKERS:
             raise BrokerError(
@@ -80,6 +83,7 @@ class Broker:
         self.data = None if data is None else Path(data).absolute() / self._shape()
         self.properties = dict(properties or {})
         self.timeout = timeout
+        self.open_tls = open_tls
         self._port = port
         self._stop_grace = STOP_GRACE if data else 0.0
         self._aot_options: Sequence[str] | None = None
@@ -283,7 +287,9 @@ class Broker:
         """The contents of a node's ``server.properties``."""
         data = storage.node_folder(self._folder, node)
         return {
-            **listener_properties(node, self.listeners, self._ports, self.credentials),
+            **listener_properties(
+                node, self.listeners, self._ports, self.credentials, self.open_tls
+            ),
             **server_properties(node, data, len(self.nodes), self.properties),
         }
 

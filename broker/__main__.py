@@ -32,7 +32,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _handle_signals()
     began = time.monotonic()
     try:
-        with Broker(options.brokers, options.secure, port=options.port, data=options.data) as kafka:
+        made = Broker(
+            options.brokers,
+            options.secure,
+            port=options.port,
+            data=options.data,
+            open_tls=options.open_tls,
+        )
+        with made as kafka:
             seconds = time.monotonic() - began
             show(console.welcome(kafka.env(), options.data, seconds))
             addresses = kafka.bootstrap_servers.split(',')
@@ -75,6 +82,12 @@ def _parser() -> argparse.ArgumentParser:
         '--secure',
         action='store_true',
         help='ask clients for passwords and certificates, all made up',
+    )
+    parser.add_argument(
+        '--open-tls',
+        action='store_true',
+        help="with --secure: let everybody do everything at the listener 'tls', which asks for no "
+        'login',
     )
     return parser
 

@@ -62,6 +62,7 @@ def listener_properties(
     listeners: Mapping[str, Listener],
     ports: PortTable,
     credentials: Credentials | None,
+    open_tls: bool = False,
 ) -> dict[str, str]:
     """The part of ``server.properties`` that is about the listeners of one node.
 
@@ -70,6 +71,7 @@ def listener_properties(
         listeners: those for clients, by name.
         ports: the port of each node at each listener.
         credentials: of a secure broker; None for an open one.
+        open_tls: whether who comes in without a name may do everything.
     """
     every = _with_internal(listeners, secure=credentials is not None)
     addresses = {name: f'{_id(name)}://{HOST}:{ports[name][node]}' for name in every}
@@ -86,7 +88,7 @@ def listener_properties(
         'inter.broker.listener.name': _id(between_brokers),
     }
     if credentials:
-        properties |= _security_properties(credentials)
+        properties |= _security_properties(credentials, open_tls)
         for name, listener in every.items():
             for option, value in _requirements(name, listener, credentials).items():
                 properties[f'listener.name.{_id(name).lower()}.{option}'] = value
@@ -109,10 +111,11 @@ def _id(name: str) -> str:
     return name.replace('-', '').upper()
 
 
-def _security_properties(credentials: Credentials) -> dict[str, str]:
+def _security_properties(credentials: Credentials, open_tls: bool) -> dict[str, str]:
     """What holds at all listeners of a secure broker."""
     # Whoever comes in by the listener 'tls' shows no name, and is called ANONYMOUS by Kafka.
-    super_users = [f'User:{name}' for name in (BROKERS, TEACHER, 'ANONYMOUS')]
+    names = [BROKERS, TEACHER, *(['ANONYMOUS'] if open_tls else [])]
+    super_users = [f'User:{name}' for name in names]
     return {
         'sasl.mechanism.inter.broker.protocol': 'PLAIN',
         'sasl.mechanism.controller.protocol': 'PLAIN',
