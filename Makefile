@@ -10,6 +10,7 @@ WORKERS ?= auto
 BENCH ?=
 FROM ?=
 MINUTES ?=
+KIT ?=
 
 VENV := .venv
 ifeq ($(OS),Windows_NT)
@@ -18,6 +19,13 @@ else
 BIN := $(VENV)/bin
 endif
 RUN := $(BIN)/python
+
+# A kit, from which pip installs without internet: named by WORKSHOP_KIT, around this folder, or beside it (as in broker/kit.py).
+WORKSHOP_KIT ?= $(patsubst %/kit.sha256,%,$(firstword $(wildcard ../kit.sha256 ../workshop-kit/kit.sha256)))
+FROM_KIT := $(filter-out none,$(WORKSHOP_KIT))
+ifneq ($(FROM_KIT),)
+PIP_FROM_KIT := --no-index --find-links "$(FROM_KIT:/=)/wheels/index.html" $(if $(filter http:%,$(FROM_KIT)),--trusted-host $(word 2,$(subst /, ,$(FROM_KIT))))
+endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -77,6 +85,14 @@ format: $(VENV)/dev  ## style: mends what can be mended
 types: $(VENV)/dev  ## mypy, strict
 	@$(RUN) -m mypy
 
+.PHONY: kit
+kit: $(VENV)/exercise  ## for a class without internet: all that is downloaded, for every system, in a folder and a zip (KIT=folder; else ../workshop-kit)
+	@$(RUN) -m broker.kit_maker $(if $(KIT),"$(KIT)")
+
+.PHONY: notebook
+notebook: $(VENV)/dev  ## docs/walkthrough.ipynb, the README as a notebook
+	@$(RUN) -m tests.support.notebook
+
 .PHONY: bench
 bench: $(VENV)/bench  ## what a message costs, here and with other clients (BENCH=--quick for a smoke run)
 	@$(RUN) -m bench $(BENCH)
@@ -93,6 +109,11 @@ constraints: $(VENV)/dev  ## pin the newest versions that the requirements allow
 	   cat requirements*.txt exercises/requirements.txt $(wildcard bench/requirements.txt) | grep -v '^-' | \
 	   $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header -; } > constraints.new
 	@mv constraints.new constraints.txt
+	@{ echo '# The same versions of what a kit has (`make kit`), with the SHA-256 of their files. Made by `make constraints`.'; \
+	   cat requirements.txt requirements-room.txt exercises/requirements.txt | grep -v '^-' | \
+	   $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --generate-hashes \
+	   -c constraints.txt -; } > constraints.new
+	@mv constraints.new broker/constraints-hashed.txt
 	@git --no-pager diff --stat constraints.txt
 
 .PHONY: clean
@@ -114,15 +135,23 @@ $(VENV)/made:
 	@touch $@
 
 install = @echo 'Installing $(1) ...' && $(RUN) -m pip install --quiet --disable-pip-version-check -r $(1) && touch $@
+ifeq ($(FROM_KIT),)
+install-kit = $(install)
+else
+install-kit = @echo 'Installing $(1) from the kit $(FROM_KIT) ...' && \
+  { $(RUN) -m pip install --quiet --disable-pip-version-check $(PIP_FROM_KIT) -r $(1) || { \
+    echo 'The kit $(FROM_KIT) could not be used: the lines above say why. If they speak of hashes, a file of it is'; \
+    echo 'damaged: copy it again. With internet, it goes without the kit: make $(MAKECMDGOALS) WORKSHOP_KIT=none'; exit 1; }; } && touch $@
+endif
 
 $(VENV)/learner: requirements.txt constraints.txt | $(VENV)/made
-	$(call install,requirements.txt)
+	$(call install-kit,requirements.txt)
 
 $(VENV)/room: requirements-room.txt $(VENV)/learner
-	$(call install,requirements-room.txt)
+	$(call install-kit,requirements-room.txt)
 
 $(VENV)/exercise: exercises/requirements.txt $(VENV)/learner
-	$(call install,exercises/requirements.txt)
+	$(call install-kit,exercises/requirements.txt)
 
 $(VENV)/dev: requirements-dev.txt $(VENV)/exercise $(VENV)/room
 	$(call install,requirements-dev.txt)

@@ -12,12 +12,13 @@ The one idea to take away: a program does not know where its Kafka is; the place
 import connection.this_python  # noqa: F401 - says what this Python lacks
 
 import difflib
+import fnmatch
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from connection import diagnosis
+from connection import classroom, diagnosis
 from connection.addresses import bootstrap_addresses
 from connection.heroku import HEROKU_VARIABLES, apply_kafka_url
 from connection.misspelt import nearest_in_environment, nearest_in_file
@@ -80,6 +81,7 @@ OUR_DEFAULTS: dict[str, dict[str, Any]] = {
 }
 
 PREFIX = 'KAFKA_PREFIX'
+SHARED = 'KAFKA_SHARED_TOPICS'
 ASSIGNORS = 'partition_assignment_strategy'
 GET_CONSUMER_ARGUMENTS = ('offset', 'schema', 'timeout', 'dead_letter_topic')
 
@@ -110,7 +112,7 @@ def variables() -> dict[str, tuple[str, str]]:
             name that is not an option.
     """
     options = (f'KAFKA_{option}'.upper() for option in _client_defaults('any'))
-    known = [*options, *HEROKU_VARIABLES, PREFIX]
+    known = [*options, *HEROKU_VARIABLES, PREFIX, SHARED]
     values = {}
     for name, (value, origin) in _read_env_file(env_file()).items():
         if name not in known:
@@ -173,15 +175,24 @@ def client_options(client: str, **overrides: Any) -> Options:
 def topic_name(topic: str) -> str:
     """The topic's name on the cluster: with ``KAFKA_PREFIX`` in front, where there is one.
 
-    Heroku's shared clusters have one.
+    Heroku's shared clusters have one, and so have learners whose class shares a Kafka. The topics
+    in ``KAFKA_SHARED_TOPICS`` (names, and patterns such as ``*.*``, comma-separated) keep theirs.
     """
-    prefix, _ = variables().get(PREFIX, ('', ''))
-    return topic if topic.startswith(prefix) else prefix + topic
+    found = variables()
+    prefix, _ = found.get(PREFIX, ('', ''))
+    shared, _ = found.get(SHARED, ('', ''))
+    if prefix and any(fnmatch.fnmatchcase(topic, each.strip()) for each in shared.split(',')):
+        return topic
+    return _prefixed(topic, prefix)
 
 
 def group_name(group: str) -> str:
     """The group's name on the cluster, with ``KAFKA_PREFIX`` in front, where there is one."""
-    return topic_name(group)
+    return _prefixed(group, variables().get(PREFIX, ('', ''))[0])
+
+
+def _prefixed(name: str, prefix: str) -> str:
+    return name if name.startswith(prefix) else prefix + name
 
 
 def _client_defaults(client: str) -> dict[str, Any]:
@@ -273,6 +284,23 @@ def _print_stage(stage: str, text: str) -> None:
     show(f'{stage:<11} {text}')
 
 
+def _join_class(address: str) -> None:
+    """Get a learner's settings from a class, and write them into `.env`."""
+    path = env_file() or Path('.env')
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise SettingsError(f'{path} cannot be written. Go to a folder of your own.')
+    joined = classroom.join(address)
+    earlier = classroom.write_env_file(path, joined)
+    if earlier:
+        show(f'{path} was there already. It is kept as {earlier.name}.')
+    show(f'You are {joined["KAFKA_SASL_PLAIN_USERNAME"]}. Your settings are in {path}.')
+    for name in sorted(set(os.environ) & {*classroom.SETTINGS, *HEROKU_VARIABLES}):
+        raise SettingsError(
+            f'{name} is set in this terminal, and wins over {path}. Open new terminals, and go on '
+            'there: python -m settings'
+        )
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Print the settings in force, secrets masked, then try to connect, stage by stage.
 
@@ -286,7 +314,20 @@ def main(arguments: list[str] | None = None) -> int:
         default='human-messages',
         help='the topic whose authorization is checked (default: %(default)s)',
     )
-    topic = parser.parse_args(arguments).topic
+    parser.add_argument(
+        '--class',
+        dest='class_address',
+        metavar='ADDRESS',
+        help="join a class: the address is what the teacher's terminal shows",
+    )
+    options = parser.parse_args(arguments)
+    topic = options.topic
+    try:
+        if options.class_address:
+            _join_class(options.class_address)
+    except ChatError as error:
+        _print_stage('class', f'FAILED: {error}')
+        return 1
     try:
         _print_settings()
         diagnosis.check_connection(

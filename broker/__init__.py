@@ -14,16 +14,19 @@ import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from broker import aot_cache, jvm, leaders, log_messages, ports, storage
+from broker import aot_cache, jvm, leaders, listeners, log_messages, ports, storage, users
 from broker.installation import Installation, ensure_installed
-from broker.listeners import OPEN, SECURE, client_settings, listener_properties
+from broker.listeners import client_settings, listener_properties
 from broker.ports import PortTakenError
 from broker.processes import Supervisor
 from broker.server_properties import server_properties, write_properties
 from broker.users import Credentials
 from errors import BrokerError
+
+if TYPE_CHECKING:
+    from broker.enrolment import Enrolment
 
 __all__ = ['Broker']
 
@@ -32,6 +35,7 @@ PORT_ATTEMPTS = 4
 KILL_TIMEOUT = 10.0  # seconds until a killed process is gone
 STOP_GRACE = 3.5  # seconds that a broker has to put its data in order, before it is killed
 ELECTION_TIMEOUT = 10.0  # seconds until partitions have leaders, after a cluster was down
+ENROLMENT = 'enrolment'  # the port where learners get their settings, among those of listeners
 READY_POLL_INTERVAL = 0.02  # seconds between two looks at the log of a broker that is starting
 
 
@@ -42,12 +46,13 @@ class Broker:
         brokers: how many; 3 make a cluster whose topics are kept three times.
         secure: whether clients need passwords or certificates, and are authorized by user;
             ``env()`` gives the settings for each listener.
+        classroom: lets a class in over TLS, each learner with a password of their own: the address
+            of this machine in its network, ``'192.168.1.7'``. ``enrolment`` hands them out.
         port: the first broker's port, the others' follow; by default free ones are found.
         data: the folder that keeps the data; by default a temporary one, removed at the end.
         properties: broker properties that win over ours, ``{'num.partitions': '3'}``.
         timeout: seconds that a start may take, apart from the first download.
-        open_tls: of a secure one, whether the listener ``'tls'``, which asks for no login, lets
-            everybody do everything; otherwise nobody does anything there.
+        open_tls: whether all may do everything at the listener ``'tls'``, which asks for no login.
 
     Raises:
         BrokerError: that many brokers are not possible.
@@ -64,6 +69,7 @@ class Broker:
         brokers: int = 1,
         secure: bool = False,
         *,
+        classroom: str = '',
         port: int | None = None,
         data: str | Path | None = None,
         properties: Mapping[str, str] | None = None,
@@ -77,8 +83,10 @@ class Broker:
             )
         self.nodes = range(1, brokers + 1)
         self.quorum = brokers // 2 + 1  # so many must run, so that they can agree
-        self.secure = secure
-        self.listeners = SECURE if secure else OPEN
+        self.secure = secure or bool(classroom)
+        self.classroom = classroom
+        self.enrolment: Enrolment | None = None
+        self.listeners = listeners.chosen(secure, classroom)
         self.credentials: Credentials | None = None
         self.data = None if data is None else Path(data).absolute() / self._shape()
         self.properties = dict(properties or {})
@@ -97,6 +105,8 @@ class Broker:
         """The folder of this kind of Kafka: clusters of another shape have other data."""
         count = len(self.nodes)
         name = '1-broker' if count == 1 else f'{count}-brokers'
+        if self.classroom:
+            return f'{name}-classroom'
         return f'{name}-secure' if self.secure else name
 
     @property
@@ -143,6 +153,7 @@ class Broker:
         for attempt in range(1, PORT_ATTEMPTS + 1):
             try:
                 self._start()
+                self._open_enrolment()
                 break
             except PortTakenError:  # since it was chosen
                 self.stop()
@@ -157,6 +168,9 @@ class Broker:
 
     def stop(self) -> None:
         """End the brokers, and remove the temporary folder. A second call does nothing."""
+        enrolment, self.enrolment = self.enrolment, None
+        if enrolment:
+            enrolment.close()
         supervisor, self._supervisor = self._supervisor, None
         if supervisor:
             supervisor.close()
@@ -219,7 +233,7 @@ class Broker:
         return sum(self._works(node) for node in self.nodes) < self.quorum
 
     def _elect_leaders(self, alive: Sequence[int]) -> None:
-        settings = self.env('sasl-plaintext' if self.secure else '')
+        settings = self.env('sasl-plaintext' if self.listeners is listeners.SECURE else '')
         leaders.elect_leaders(
             {name.removeprefix('KAFKA_').lower(): value for name, value in settings.items()},
             lambda node: storage.node_folder(self._folder, node),
@@ -259,22 +273,29 @@ class Broker:
 
     def _check_ports(self) -> None:
         if self._port is not None:
-            ports.check_ports(list(self.listeners), self.nodes, self._port, self._options())
+            ports.check_ports(self._port_names(), self.nodes, self._port, self._options())
+
+    def _port_names(self) -> list[str]:
+        """What needs a port that others know: the listeners, and where a class gets in."""
+        return [*self.listeners, *[ENROLMENT] * bool(self.classroom)]
 
     def _options(self) -> str:
         """The options of ``python -m broker`` for this kind of Kafka."""
         brokers = f' --brokers {len(self.nodes)}' if len(self.nodes) > 1 else ''
+        if self.classroom:
+            return f'{brokers} --classroom'
         return f'{brokers} --secure' if self.secure else brokers
 
     def _start(self) -> None:
         if self.data:
             self._locks.enter_context(storage.locked(self.data))
-        supervisor = Supervisor(jvm.java_environment(), self._stop_grace)
-        self._supervisor = supervisor
+        self._supervisor = supervisor = Supervisor(jvm.java_environment(), self._stop_grace)
         self.credentials = storage.prepare(
             self._folder, self._installation, self.nodes, self.secure
         )
-        self._ports = ports.choose_ports(list(self.listeners), self.nodes, self._port)
+        if self.classroom and self.credentials:
+            users.certify(self.credentials, self.classroom)
+        self._ports = ports.choose_ports(self._port_names(), self.nodes, self._port)
         (supervisor.folder / 'log4j2.xml').write_text(log_messages.LOG4J, encoding='utf-8')
         for node in self.nodes:
             write_properties(supervisor.folder / f'{node}.properties', self._properties(node))
@@ -283,13 +304,28 @@ class Broker:
         for node in self.nodes:
             self._wait_until_ready(supervisor, node, deadline)
 
+    def _open_enrolment(self) -> None:
+        if not self.classroom or not self.credentials:
+            return
+        from broker.classroom import Classroom
+        from broker.enrolment import Enrolment
+
+        classroom = Classroom(self.env())
+        classroom.prepare()
+        self.enrolment = Enrolment(
+            classroom,
+            self.classroom,
+            self._ports[ENROLMENT][self.nodes[0]],
+            self.credentials.server(),
+            self.credentials.ca,
+        )
+
     def _properties(self, node: int) -> dict[str, str]:
         """The contents of a node's ``server.properties``."""
         data = storage.node_folder(self._folder, node)
+        common = (self.listeners, self._ports, self.credentials, self.open_tls)
         return {
-            **listener_properties(
-                node, self.listeners, self._ports, self.credentials, self.open_tls
-            ),
+            **listener_properties(node, *common),
             **server_properties(node, data, len(self.nodes), self.properties),
         }
 

@@ -13,10 +13,13 @@ from collections.abc import Sequence
 
 from broker import Broker, console
 from broker.remote import Remote
+from connection.addresses import address_of_this_machine
 from errors import BrokerError
 from schemas import show
 
 __all__ = ['main']
+
+THIS_MACHINE = 'this machine'
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,16 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _handle_signals()
     began = time.monotonic()
     try:
-        made = Broker(
+        with Broker(
             options.brokers,
             options.secure,
+            classroom=_class_address(options.classroom),
             port=options.port,
             data=options.data,
             open_tls=options.open_tls,
-        )
-        with made as kafka:
-            seconds = time.monotonic() - began
-            show(console.welcome(kafka.env(), options.data, seconds))
+        ) as kafka:
+            show(_welcome(kafka, options.data, time.monotonic() - began))
             addresses = kafka.bootstrap_servers.split(',')
             assert kafka.data
             with contextlib.closing(Remote(kafka.data, addresses)) as remote:
@@ -89,7 +91,32 @@ def _parser() -> argparse.ArgumentParser:
         help="with --secure: let everybody do everything at the listener 'tls', which asks for no "
         'login',
     )
+    parser.add_argument(
+        '--classroom',
+        nargs='?',
+        const=THIS_MACHINE,
+        default='',
+        metavar='ADDRESS',
+        help='let a class in, over TLS, each learner with a password of their own; '
+        "ADDRESS is this machine's in the network of the class, if it has several",
+    )
     return parser
+
+
+def _class_address(wanted: str) -> str:
+    """The address at which a class reaches this machine; '' without a class."""
+    return address_of_this_machine() if wanted == THIS_MACHINE else wanted
+
+
+def _welcome(kafka: Broker, data: str, seconds: float) -> str:
+    settings = kafka.env()
+    if not kafka.enrolment or not kafka.credentials:
+        return console.welcome(settings, data, seconds)
+    env_file = kafka.credentials.folder / 'teacher.env'
+    env_file.touch(mode=0o600)
+    env_file.write_text(console.export_lines(settings), encoding='utf-8')
+    servers = settings['KAFKA_BOOTSTRAP_SERVERS']
+    return console.welcome_class(kafka.enrolment, servers, str(env_file), seconds)
 
 
 def _handle_signals() -> None:

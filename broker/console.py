@@ -14,11 +14,21 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from broker.enrolment import Enrolment, new_phrase
 from broker.monitor import ClusterMonitor, ObservedCluster
 from broker.remote import Remote
 from errors import BrokerError
 
-__all__ = ['DEFAULT_PORT', 'HELP', 'Cluster', 'execute', 'export_lines', 'run', 'welcome']
+__all__ = [
+    'DEFAULT_PORT',
+    'HELP',
+    'Cluster',
+    'execute',
+    'export_lines',
+    'run',
+    'welcome',
+    'welcome_class',
+]
 
 DEFAULT_PORT = 9092
 NUMBERS = 'none one two three four five six seven eight nine'.split()  # noqa: SIM905
@@ -31,12 +41,19 @@ HELP = """\
     env plain visitor    the settings for a client, by listener and user of a secure broker
     help         this list
     quit         end all (Ctrl-C does the same)"""
+CLASS_HELP = """\
+    learners     who is in the class
+    phrase       the phrase of the class; with it, one takes a name
+    phrase new   another phrase, from now on
+    forget red   take the password of red away, so that the name is free; red's topics stay
+"""
 
 
 class Cluster(ObservedCluster, Protocol):
     """What the commands need of a broker."""
 
     quorum: int
+    enrolment: Enrolment | None
 
     def env(self, listener: str = '', user: str = 'teacher') -> dict[str, str]:
         """The settings for a client."""
@@ -89,6 +106,27 @@ def welcome(settings: Mapping[str, str], data: str, seconds: float) -> str:
     )
 
 
+def welcome_class(enrolment: Enrolment, servers: str, env_file: str, seconds: float) -> str:
+    """What to print when a class's broker is ready: what learners type, and what the teacher does.
+
+    Nothing in it is a secret: it may stand on the wall.
+
+    Args:
+        enrolment: where learners get their settings.
+        servers: the address of Kafka.
+        env_file: the file with the teacher's settings.
+        seconds: how long the start took.
+    """
+    return (
+        f'Kafka is ready for a class on {servers} after {seconds:.1f} s. Each learner types once:\n'
+        f'\n    python -m settings --class {enrolment.address}\n\n'
+        'and then a name, and the phrase of the class. Say it aloud; it need not stand on a wall.\n'
+        'Type phrase to see it, and help for the other commands. Ctrl-C ends Kafka.\n'
+        'The settings of the teacher, who may do everything, are in a file. In another terminal:\n'
+        f"\n    export WORKSHOP_ENV_FILE='{env_file}'\n"
+    )
+
+
 def activation(environment: Path, folder: Path) -> str:
     """The line that activates a virtual environment in another terminal, opened in a folder."""
     if environment.is_relative_to(folder):
@@ -117,8 +155,11 @@ def execute(cluster: Cluster, line: str) -> str:
     if not word:
         return ''
     if word == 'help':
-        return HELP
+        return CLASS_HELP * bool(cluster.enrolment) + HELP
     try:
+        answer = _class_answer(cluster.enrolment, word, arguments) if cluster.enrolment else ''
+        if answer:
+            return answer
         if word == 'env':
             return export_lines(cluster.env(*arguments[:2])).rstrip()
         if word in actions:
@@ -133,6 +174,25 @@ def execute(cluster: Cluster, line: str) -> str:
     except BrokerError as error:
         return str(error)
     return f'{line.strip()!r} is not a command. The commands are:\n{HELP}'
+
+
+def _class_answer(enrolment: Enrolment, word: str, arguments: Sequence[str]) -> str:
+    """What is answered to a command about the class; '' if it is none."""
+    if word == 'env':
+        return 'Passwords are not shown in a class. Yours is in the file that is named above.'
+    if word == 'phrase':
+        if arguments == ['new']:
+            enrolment.phrase = new_phrase()
+        return f'The phrase of the class is: {enrolment.phrase}'
+    if word == 'learners':
+        names = enrolment.classroom.names()
+        return f'{len(names)} in the class: {", ".join(names)}' if names else 'Nobody yet.'
+    if word == 'forget':
+        if len(arguments) != 1:
+            return 'Say who: forget NAME'
+        enrolment.classroom.forget(arguments[0])
+        return f'{arguments[0]} is no longer in the class, and the name is free.'
+    return ''
 
 
 def _waits(node: int, cluster: Cluster) -> str:
@@ -184,6 +244,9 @@ def run(
             monitor.note_running()
         for sentence in monitor.news():
             show(sentence)
+        if cluster.enrolment:
+            for sentence in cluster.enrolment.news():
+                show(sentence)
 
 
 def _read_lines(typed: 'queue.SimpleQueue[str]') -> None:

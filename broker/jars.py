@@ -1,6 +1,7 @@
-"""Downloads Kafka's jars from Maven Central and checks each against its SHA-256.
+"""Fetches Kafka's jars from a kit or from Maven Central, and checks each against its SHA-256.
 
-Used in step 0, once, when Kafka is installed. The one idea to take away: it does not matter where
+Used in step 0, once, when Kafka is installed. A kit (``kit.py``) comes first, if there is one; what
+it lacks is downloaded. The one idea to take away: it does not matter where
 a file came from if its checksum is known beforehand.
 """
 
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from broker import kit
 from broker.progress import report
 from errors import BrokerError
 
@@ -38,7 +40,7 @@ def sha256_of(path: Path) -> str:
 
 
 def download(draft: Path, locked: Mapping[str, str], version: str) -> None:
-    """Download jars into ``jars/`` of a folder, six at a time, and check each.
+    """Fetch jars into ``jars/`` of a folder, six at a time, and check each.
 
     Args:
         draft: the folder.
@@ -46,7 +48,7 @@ def download(draft: Path, locked: Mapping[str, str], version: str) -> None:
         version: Kafka's version, for the progress report.
 
     Raises:
-        BrokerError: a jar could not be downloaded, or was not the file that was wanted.
+        BrokerError: a jar could not be had, or was not the file that was wanted.
     """
     total = len(locked)
     jobs: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
@@ -54,8 +56,11 @@ def download(draft: Path, locked: Mapping[str, str], version: str) -> None:
         jobs.put(job)
     results: queue.SimpleQueue[int | Exception] = queue.SimpleQueue()
     downloads = _Downloads(draft, version)
+    source = downloads.kit
+    doing = f'Copying Kafka {version} from {source.address}' if source else ''
+    doing = doing or f'Downloading Kafka {version}, once'
 
-    report(f'Downloading Kafka {version}, once: {total} files ...')
+    report(f'{doing}: {total} files ...')
     for _ in range(DOWNLOADS_AT_ONCE):
         # The threads of a pool would be waited for after Ctrl-C; those of a daemon are not.
         threading.Thread(target=downloads.work, args=(jobs, results), daemon=True).start()
@@ -67,8 +72,7 @@ def download(draft: Path, locked: Mapping[str, str], version: str) -> None:
                 raise result
             size += result
             report(
-                f'Downloading Kafka {version}, once: '
-                f'{number} of {total} files, {size / 1e6:.0f} MB',
+                f'{doing}: {number} of {total} files, {size / 1e6:.0f} MB',
                 end='\n' if number == total else '',
             )
     finally:
@@ -84,6 +88,7 @@ class _Downloads:
 
         self.draft = draft
         self.version = version
+        self.kit = kit.find()
         self.repository = draft / 'repository'  # where jgo puts what it has downloaded
         self.stopped = threading.Event()  # no thread begins another download
         self._maven: Any = MavenContext(repo_cache=self.repository, timeout=NETWORK_TIMEOUT)
@@ -105,7 +110,20 @@ class _Downloads:
                 results.put(error)
 
     def _fetch(self, name: str, wanted: str) -> int:
-        """Download one jar and return its size in bytes."""
+        """Fetch one jar and return its size in bytes."""
+        jar = self.draft / 'jars' / file_name(name)
+        if self.kit and self.kit.take(f'jars/{jar.name}', jar):
+            found = sha256_of(jar)
+            if found != wanted:
+                raise BrokerError(
+                    f'jars/{jar.name} in the kit {self.kit.address} is not the file that the lock '
+                    f'file names (its SHA-256 is {found[:12]}, not {wanted[:12]}), so Kafka was '
+                    'not installed. Copy the kit again; or WORKSHOP_KIT=none downloads Kafka.'
+                )
+            return jar.stat().st_size
+        return self._download(name, wanted, jar)
+
+    def _download(self, name: str, wanted: str, jar: Path) -> int:
         artifact = self._maven.create_dependency(name).artifact
         problem: object = None
         for attempt in range(ATTEMPTS):
@@ -117,11 +135,12 @@ class _Downloads:
             else:
                 found = sha256_of(path)
                 if found == wanted:
-                    jar: Path = path.rename(self.draft / 'jars' / file_name(name))
+                    path.rename(jar)
                     return jar.stat().st_size
                 problem = f'its SHA-256 is {found[:12]}, but the lock file says {wanted[:12]}'
             shutil.rmtree(self.repository / artifact.component.path_prefix, ignore_errors=True)
         raise BrokerError(
             f'Kafka {self.version} could not be downloaded: {name}: {problem}. '
-            'Is there a network? Start again, or use Docker: docker compose up'
+            'Is there a network? Start again, take a kit (docs/class.md), or use Docker: '
+            'docker compose up'
         )

@@ -9,11 +9,19 @@ are. So a broker has to know, and advertise, the addresses at which its clients 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from broker.ports import CONTROLLER, HOST, INTER_BROKER, PortTable
+from broker.ports import CONTROLLER, HOST, INTER_BROKER, PortTable, require_own_address
 from broker.users import BROKERS, TEACHER, USERS, Credentials
 from errors import BrokerError
 
-__all__ = ['OPEN', 'SECURE', 'Listener', 'client_settings', 'listener_properties']
+__all__ = [
+    'OPEN',
+    'SECURE',
+    'Listener',
+    'chosen',
+    'classroom',
+    'client_settings',
+    'listener_properties',
+]
 
 LOGIN_MODULES = 'org.apache.kafka.common.security'
 AUTHORIZER = 'org.apache.kafka.metadata.authorizer.StandardAuthorizer'
@@ -32,12 +40,14 @@ class Listener:
             ``'SCRAM-SHA-512'``; ``''`` where no password is asked for.
         client_certificate: whether a client must show a certificate of its own (mutual TLS).
         right_name: whether the broker's certificate carries the name of this machine.
+        address: where the broker listens, and where its clients are told to look for it.
     """
 
     protocol: str
     mechanism: str = ''
     client_certificate: bool = False
     right_name: bool = True
+    address: str = HOST
 
     @property
     def tls(self) -> bool:
@@ -57,6 +67,26 @@ SECURE = {
 }
 
 
+def classroom(address: str) -> dict[str, Listener]:
+    """The one listener of a class: the local network comes in by it, with passwords, over TLS.
+
+    Args:
+        address: of this machine in that network, ``'192.168.1.7'``.
+
+    Raises:
+        BrokerError: it is not one of this machine.
+    """
+    require_own_address(address)
+    return {'classroom': Listener('SASL_SSL', 'SCRAM-SHA-512', address=address)}
+
+
+def chosen(secure: bool, classroom_address: str) -> Mapping[str, Listener]:
+    """The listeners of an open broker, of a secure one, or of one for a class."""
+    if classroom_address:
+        return classroom(classroom_address)
+    return SECURE if secure else OPEN
+
+
 def listener_properties(
     node: int,
     listeners: Mapping[str, Listener],
@@ -74,7 +104,10 @@ def listener_properties(
         open_tls: whether who comes in without a name may do everything.
     """
     every = _with_internal(listeners, secure=credentials is not None)
-    addresses = {name: f'{_id(name)}://{HOST}:{ports[name][node]}' for name in every}
+    addresses = {
+        name: f'{_id(name)}://{listener.address}:{ports[name][node]}'
+        for name, listener in every.items()
+    }
     advertised = [address for name, address in addresses.items() if name != CONTROLLER]
     protocols = [f'{_id(name)}:{listener.protocol}' for name, listener in every.items()]
     voters = [f'{voter}@{HOST}:{port}' for voter, port in ports[CONTROLLER].items()]
@@ -88,7 +121,8 @@ def listener_properties(
         'inter.broker.listener.name': _id(between_brokers),
     }
     if credentials:
-        properties |= _security_properties(credentials, open_tls)
+        anonymous = open_tls and 'tls' in listeners
+        properties |= _security_properties(credentials, anonymous=anonymous)
         for name, listener in every.items():
             for option, value in _requirements(name, listener, credentials).items():
                 properties[f'listener.name.{_id(name).lower()}.{option}'] = value
@@ -111,11 +145,15 @@ def _id(name: str) -> str:
     return name.replace('-', '').upper()
 
 
-def _security_properties(credentials: Credentials, open_tls: bool) -> dict[str, str]:
-    """What holds at all listeners of a secure broker."""
-    # Whoever comes in by the listener 'tls' shows no name, and is called ANONYMOUS by Kafka.
-    names = [BROKERS, TEACHER, *(['ANONYMOUS'] if open_tls else [])]
-    super_users = [f'User:{name}' for name in names]
+def _security_properties(credentials: Credentials, *, anonymous: bool) -> dict[str, str]:
+    """What holds at all listeners of a secure broker.
+
+    Args:
+        credentials: of its users.
+        anonymous: whether who comes in without a name may do everything: by the listener 'tls'
+            one does, and Kafka calls them ANONYMOUS.
+    """
+    super_users = [f'User:{name}' for name in (BROKERS, TEACHER, *['ANONYMOUS'] * anonymous)]
     return {
         'sasl.mechanism.inter.broker.protocol': 'PLAIN',
         'sasl.mechanism.controller.protocol': 'PLAIN',
@@ -179,7 +217,8 @@ def client_settings(
         )
     if user not in USERS:
         raise BrokerError(f'There is no user {user!r}. Say one of: {", ".join(USERS)}.')
-    servers = [f'{HOST}:{port}' for port in ports[listener].values()]
+    address = listeners[listener].address
+    servers = [f'{address}:{port}' for port in ports[listener].values()]
     if credentials and name == HEROKU:
         return _heroku_settings(servers, user, credentials)
     settings = {'KAFKA_BOOTSTRAP_SERVERS': ','.join(servers)}

@@ -20,6 +20,7 @@ __all__ = [
     'check_ports',
     'choose_ports',
     'is_free',
+    'require_own_address',
 ]
 
 # Only this machine is served. The address is a number because 'localhost' may mean ::1 first.
@@ -68,6 +69,23 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def require_own_address(address: str) -> None:
+    """Check that a server could listen at an address (IPv4, or a name): that it is this machine's.
+
+    Raises:
+        BrokerError: it is not.
+    """
+    try:
+        with socket.socket() as probe:
+            probe.bind((address, 0))
+    except OSError as error:
+        raise BrokerError(
+            f'{address!r} is not an address of this machine ({error.strerror}). Leave it out, or '
+            'name the one that the settings of your system show for the network of the class, '
+            'such as 192.168.1.7.'
+        ) from error
 
 
 def choose_ports(

@@ -20,7 +20,7 @@ from errors import BrokerError
 if TYPE_CHECKING:
     import trustme
 
-__all__ = ['BROKERS', 'TEACHER', 'USERS', 'Credentials', 'create', 'load']
+__all__ = ['BROKERS', 'TEACHER', 'USERS', 'Credentials', 'certify', 'create', 'load']
 
 TEACHER = 'teacher'  # may do everything
 VISITOR = 'visitor'  # may do nothing
@@ -52,6 +52,11 @@ class Credentials:
         """The certificate of the authority: whoever trusts it, trusts the broker."""
         return self.folder / 'ca.pem'
 
+    @property
+    def ca_key(self) -> Path:
+        """The private key of the authority, with which it signs certificates."""
+        return self.folder / 'ca.key.pem'
+
     def certificate(self, user: str) -> Path:
         """The certificate of ``'teacher'`` or ``'visitor'``."""
         return self.folder / f'{user}.crt.pem'
@@ -79,11 +84,10 @@ def create(folder: Path) -> Credentials:
 
     authority = trustme.CA(organization_name='Kafka workshop, made up')
     authority.cert_pem.write_to_path(str(credentials.ca))
+    authority.private_key_pem.write_to_path(str(credentials.ca_key))
 
     for right_name, names in ((True, HOST_NAMES), (False, (WRONG_HOST_NAME,))):
-        certificate = authority.issue_cert(*names, common_name=names[0])
-        pem = _private_key(certificate) + certificate.cert_chain_pems[0].bytes()
-        credentials.server(right_name).write_bytes(pem)
+        credentials.server(right_name).write_bytes(_server_pem(authority, names))
 
     for user in USERS:
         certificate = authority.issue_cert(f'{user}@workshop.example', common_name=user)
@@ -94,6 +98,39 @@ def create(folder: Path) -> Credentials:
     for path in folder.iterdir():
         path.chmod(0o600)
     return credentials
+
+
+def certify(credentials: Credentials, address: str) -> None:
+    """Make the broker another certificate, with the address at which others reach this machine.
+
+    Args:
+        credentials: whose authority signs it; clients that trust that need nothing new.
+        address: ``'192.168.1.7'``, or a name.
+
+    Raises:
+        BrokerError: the authority's private key is missing or cannot be read.
+    """
+    import trustme
+
+    try:
+        authority = trustme.CA.from_pem(
+            credentials.ca.read_bytes(), credentials.ca_key.read_bytes()
+        )
+    except (OSError, ValueError) as error:
+        raise BrokerError(
+            f'The made-up certificates in {credentials.folder} are damaged: {error}.'
+        ) from error
+    names = dict.fromkeys([address, *HOST_NAMES])
+    draft = credentials.server().with_suffix('.draft')
+    draft.touch(mode=0o600)
+    draft.write_bytes(_server_pem(authority, tuple(names)))
+    draft.replace(credentials.server())
+
+
+def _server_pem(authority: 'trustme.CA', names: tuple[str, ...]) -> bytes:
+    """A private key and a certificate for these names."""
+    certificate = authority.issue_cert(*names, common_name=names[0])
+    return _private_key(certificate) + certificate.cert_chain_pems[0].bytes()
 
 
 def _private_key(certificate: 'trustme.LeafCert') -> bytes:

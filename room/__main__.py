@@ -15,8 +15,9 @@ import sys
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from connection.addresses import address_of_this_machine
 from room.access import new_pass_phrase, new_teacher_token
-from room.addresses import address_of_this_machine, in_url, is_local
+from room.addresses import in_url, is_local
 from room.origins import Origins, parse_origin
 from room.server import serve
 from room.state import RoomState

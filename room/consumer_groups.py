@@ -14,7 +14,7 @@ from kafka import TopicPartition
 
 from schemas import printable
 
-__all__ = ['Commit', 'ConsumerGroups', 'Group', 'Rebalance', 'group_rows']
+__all__ = ['SETTLED', 'Commit', 'ConsumerGroups', 'Group', 'Rebalance', 'group_rows']
 
 SETTLED = ('Stable', 'Empty', 'Dead')  # group states outside a rebalance
 KEPT = 30  # rebalances

@@ -110,7 +110,8 @@ class LogPicture:
 
     def _unsent(self, number: int, tail: PartitionTail) -> list[Cell]:
         sent = self._sent.get(number, -1)
-        if tail.is_band:
+        if tail.is_band:  # the browser has removed the cells, and will need them again
+            self._sent.pop(number, None)
             return []
         self._sent[number] = tail.position - 1
         return [cell for cell in tail.cells if cell.offset > sent]

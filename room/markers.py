@@ -11,7 +11,7 @@ from kafka import TopicPartition
 
 from room.cluster import Snapshot
 from room.colours import colours_of
-from room.consumer_groups import Commit, Group
+from room.consumer_groups import SETTLED, Commit, Group
 from room.log_tail import PartitionTail
 
 __all__ = ['markers_of', 'outside_of']
@@ -69,7 +69,7 @@ def outside_of(topic: str, snapshot: Snapshot) -> list[str]:
             lines.append(f'{group.name}: {names} has no partition; there are not enough to share.')
         if group.note:
             lines.append(f'{group.name}: {group.note}.')
-        elif group.state not in ('Stable', 'Empty'):
+        elif group.state not in SETTLED:
             lines.append(f'{group.name} is being rebalanced ({group.state}).')
     left_out = len(_reading(topic, snapshot)) - MOST_GROUPS
     if left_out > 0:
@@ -93,7 +93,9 @@ def _shown(topic: str, snapshot: Snapshot) -> list[Group]:
 
 
 def _nobody(group: Group) -> str:
-    return '(members cannot be seen)' if group.note else '(no member)'
+    if group.note:
+        return '(members cannot be seen)'
+    return '(no member)' if group.state in SETTLED else '(being rebalanced)'
 
 
 def _explain(commit: Commit | None, end: int, tail: PartitionTail | None) -> str:

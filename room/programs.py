@@ -66,6 +66,11 @@ def programs(topic: str, alert_topic: str) -> list[Program]:
             f"MsgChoiceSimulator(['yes', 'no', 'perhaps'], {topic!r}, key='red')",
         ),
         simulator('crowd', 'twenty people', f'CrowdSimulator({topic!r}, senders=20, delay=0.2)'),
+        simulator(
+            'replay',
+            "says a chat log once more: the file chat.txt in the room's folder",
+            f"ReplaySimulator('chat.txt', speed=10.0, topic={topic!r})",
+        ),
         simulator('spammer', 'a hundred a second', f'SpamSimulator({topic!r})'),
         service(
             'throttle',

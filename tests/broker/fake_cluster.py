@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from broker.enrolment import Enrolment
 from errors import BrokerError
 
 
@@ -13,6 +14,7 @@ class FakeCluster:
         self.told: list[tuple[str, int]] = []
         self.lacking = False
         self.quorum = 2
+        self.enrolment: Enrolment | None = None
         self.alive = {1, 3}
 
     def _note(self, word: str, node: int) -> None:

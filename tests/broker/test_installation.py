@@ -68,6 +68,7 @@ def repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Repo
     monkeypatch.setattr('jgo.maven._core.DEFAULT_REMOTE_REPOS', {'here': made.url})
     monkeypatch.setenv('NO_PROXY', '127.0.0.1')
     monkeypatch.setenv('WORKSHOP_CACHE', str(tmp_path / 'cache'))
+    monkeypatch.setenv('WORKSHOP_KIT', 'none')
     monkeypatch.setattr('broker.jars.ATTEMPTS', 1)
     yield made
     made.close()
@@ -133,6 +134,28 @@ def test_without_a_network_the_error_says_so(
         BrokerError, match=rf'could not be downloaded: {NAME}.*network.*docker compose up'
     ):
         installation.ensure_installed(_nothing, lock)
+
+
+def test_a_kit_comes_before_the_network(
+    repository: Repository, lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A jar of the kit is taken, and checked; only what a kit lacks is asked of the network."""
+    folder = tmp_path / 'kit'
+    (folder / 'jars').mkdir(parents=True)
+    (folder / 'kit.sha256').touch()
+    monkeypatch.setenv('WORKSHOP_KIT', str(folder))
+    (folder / 'jars/small-1.0.jar').write_bytes(b'a small jaR')
+    with pytest.raises(BrokerError, match=r'small-1\.0\.jar in the kit .* Copy the kit again'):
+        installation.ensure_installed(_nothing, lock)
+    assert [path.name for path in installation.cache_folder().iterdir()] == ['install.lock']
+    (folder / 'jars/small-1.0.jar').write_bytes(JAR)
+    made = installation.ensure_installed(_nothing, lock)
+    assert made.jars[0].read_bytes() == JAR
+    assert repository.asked == []
+    (folder / 'jars/small-1.0.jar').unlink()
+    monkeypatch.setenv('WORKSHOP_CACHE', str(tmp_path / 'another'))
+    assert installation.ensure_installed(_nothing, lock).jars[0].read_bytes() == JAR
+    assert PATH in repository.asked
 
 
 def test_a_failed_preparation_leaves_no_installation(repository: Repository, lock: Path) -> None:
@@ -214,6 +237,7 @@ def test_ctrl_c_ends_a_download_that_gets_no_answer(lock: Path, tmp_path: Path) 
             'PYTHONPATH': str(ROOT),
             'NO_PROXY': '127.0.0.1',
             'WORKSHOP_CACHE': str(tmp_path / 'cache'),
+            'WORKSHOP_KIT': 'none',
         }
         command = [sys.executable, '-c', INTERRUPTED, url, str(lock)]
         with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment) as child:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from kafka import KafkaAdminClient
 
+from client.group_joins import SeenThroughJoin
 from consumer import get_consumer
 from producer import flush, send_msg
 from settings import client_options
+from tests.support.plain import skip_without
 from tests.support.testkafka import Kafka
 
 pytestmark = pytest.mark.client
@@ -56,6 +58,7 @@ class Talker(threading.Thread):
 
 def grow_under_a_group(topic: str, members: int) -> None:
     """From one partition to three, with that many members and 80 messages a second."""
+    skip_without(SeenThroughJoin)
     group = [Member(topic, f'{topic}-group') for _ in range(members)]
     talker = Talker(topic)
     try:

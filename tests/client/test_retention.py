@@ -1,6 +1,7 @@
 """Times of the past against what a topic keeps: told before anything is written."""
 
 import json
+import logging
 import re
 import secrets
 import time
@@ -17,6 +18,12 @@ from tests.support.logread import records
 MakeTopic = Callable[..., str]
 DAY = 86_400.0
 NEVER = float('inf')
+
+
+@pytest.fixture(autouse=True)
+def only_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine kafka-python logs that it is slow; that is not what is read here."""
+    monkeypatch.setattr(logging.getLogger('kafka'), 'propagate', False)
 
 
 @pytest.mark.parametrize(

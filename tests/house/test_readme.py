@@ -21,7 +21,9 @@ PAGES = {  # in the order in which they are read
         'docs/exactly-once.md',
         'docs/break-it.md',
         'docs/room.md',
+        'docs/class.md',
         'docs/your-own-kafka.md',
+        'docs/classroom.md',
         'docs/how-fast.md',
         'docs/scaling.md',
     )
@@ -225,7 +227,7 @@ def test_settings_in_the_table_are_settings() -> None:
     known = (
         options
         | set(HEROKU_VARIABLES)
-        | {'KAFKA_PREFIX'}
+        | {'KAFKA_PREFIX', 'KAFKA_SHARED_TOPICS'}
         | set(re.findall(r"'(WORKSHOP_\w+)'", source))
     )
     assert [name for name in names if name not in known] == []

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from connection.addresses import address_of_this_machine
 from room.access import new_pass_phrase
-from room.addresses import address_of_this_machine, is_local
+from room.addresses import is_local
 from tests.support.brokers import eventually
 from tests.support.rooms import Browser, connects, get, needs_chromium, open_room  # noqa: F401
 

@@ -53,7 +53,8 @@ def _three_ports() -> int:
 def test_a_broker_is_killed_and_the_chat_goes_on(tmp_path: Path) -> None:
     """The room's buttons reach `python -m broker --brokers 3`: one is killed, and comes back.
 
-    Meanwhile the page shows who leads, who is in sync and who is down, and one can talk.
+    Meanwhile the page shows who leads, who is in sync and who is down, and one can talk. And the
+    one partition that a topic has there becomes three.
     """
     needs_chromium()
     first, web = _three_ports(), free_port()
@@ -90,5 +91,10 @@ def test_a_broker_is_killed_and_the_chat_goes_on(tmp_path: Path) -> None:
         browser.click('.broker-restart', leader - 1)
         browser.sees('in sync 1 2 3', '.lane-kept')
         eventually(lambda: browser.texts('.broker-state') == ['is there'] * 3)
+        browser.click('.make-three')
+        eventually(lambda: len(browser.texts('.lane')) == 3)
+        eventually(
+            lambda: not browser.js('return document.querySelector(".make-three").offsetWidth')
+        )
         text = f'kill {leader}: Broker {leader} was killed.'
         assert any(text in broker.stdout.readline() for _ in range(40))

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from room.addresses import address_of_this_machine, is_local
+from connection.addresses import address_of_this_machine
+from room.addresses import is_local
 from room.origins import Origins, parse_origin
 from room.visitors import Visitor, Visitors
 from tests.support.room_packets import raw_page

@@ -7,6 +7,7 @@ from typing import Any
 import kafka
 import pytest
 from kafka import TopicPartition
+from kafka.admin import KafkaAdminClient
 
 import settings
 from consumer import get_consumer
@@ -149,6 +150,12 @@ def test_too_many_for_cells_are_bars_with_counts(two: tuple[Browser, Browser]) -
     one.sees('each bar is a second', '.lane-summary')
     _quiet(one)
     one.sees('', _cell(1, last.get(timeout=10).offset))
+    for number in range(60):  # all at once: cells first, then bars, then cells again
+        value = b'{"sender": "crowd", "contents": "burst %d"}' % number
+        last = producer.send(TALK, value, partition=2)
+    one.sees('', '.lane.band[data-partition="2"]')
+    _quiet(one)
+    one.sees('', _cell(2, last.get(timeout=10).offset))
 
 
 def test_a_key_goes_where_it_was_said_to(two: tuple[Browser, Browser]) -> None:
@@ -176,3 +183,23 @@ def test_the_alerts_have_lanes_too(two: tuple[Browser, Browser]) -> None:
     one.sees('', f'{_cell(sent.partition, sent.offset)}[title*="too loud"]')
     one.click('.lane-topic button', 0)
     eventually(lambda: not one.texts('.cell[title*="too loud"]'))
+
+
+def test_many_topics_are_folded(two: tuple[Browser, Browser]) -> None:
+    """Twenty rows are shown, the room's own topics first; more on demand; those one looks for."""
+    from selenium.webdriver.common.by import By
+
+    _, other = two
+    with contextlib.closing(KafkaAdminClient(**settings.client_options('admin'))) as admin:
+        admin.create_topics({f'many-{number:02}': {'num_partitions': 1} for number in range(25)})
+    _say('here')
+    other.open_tab('Topics')
+    other.sees('more partitions', '.more-topics')
+    rows = '.topics tbody tr'
+    eventually(lambda: len(other.texts(rows)) == 20)
+    assert other.texts(rows)[0].startswith((ALERTS, TALK))
+    other.click('.more-topics')
+    other.sees('many-24', rows)
+    other.driver.find_element(By.CSS_SELECTOR, '.topic-filter input').send_keys('MANY-07')
+    eventually(lambda: [each[:7] for each in other.texts(rows)] == ['many-07'])
+    other.open_tab('Groups')

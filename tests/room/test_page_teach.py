@@ -129,7 +129,8 @@ def test_a_member_is_killed_and_nothing_is_lost(two: tuple[Browser, Browser]) ->
     late = f'{lag}.some(each => Number(each.dataset.lag) > 40)'
     eventually(lambda: (talk(2), one.js(late))[1])  # type: ignore[func-returns-value]
     one.picture('minute-2-one-is-killed.png')
-    eventually(lambda: not any('throttle-2' in each for each in one.texts(names)))
+    owners = ('throttle-1 ', 'throttle-3 ')
+    eventually(lambda: all(each.startswith(owners) for each in one.texts(names)))
     eventually(lambda: one.js('return document.querySelector(".marker.moved") !== null'))
     one.picture('minute-3-markers-change-owner.png')
     talk(30)
@@ -141,6 +142,7 @@ def test_a_member_is_killed_and_nothing_is_lost(two: tuple[Browser, Browser]) ->
     assert _alerts(alerts_before, talkers) == expected
     one.sees(f'minute 0: throttled, {expected["minute 0"]:,} times', '.alert')
     one.open_tab('Groups')
+    one.sees('throttle-3', '.groups')
     one.picture('minute-5-alerts-exact.png')
     _open(one)
     one.click('.stop-all')

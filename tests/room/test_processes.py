@@ -10,10 +10,17 @@ from typing import Any
 
 import pytest
 
+import alerts
+import bots
+import services
+import simulators
+from processing.at_least_once import Service
 from room.processes import PythonProcess
 from room.programs import MOST, Programs
 from tests.support.brokers import ROOT, eventually, gone
 
+PROGRAMS = (alerts.AlertService, Service, simulators.MsgSimulator)
+BASES = ('AlertService', 'Service')  # to be subclassed: they do nothing by themselves
 HOLD = """
 import sys
 from room.processes import PythonProcess
@@ -127,3 +134,16 @@ def test_each_start_has_a_name_of_its_own() -> None:
     finally:
         programs.stop_all()
     assert all(each.pid is None for each in programs.processes)
+
+
+def test_every_program_of_the_library_can_be_started() -> None:
+    """Each simulator, alert service, service and bot has its line, and the lines are Python."""
+    offered = Programs('talk', 'alerts').programs
+    for each in offered:
+        compile(each.code, each.name, 'exec')
+    code = ' '.join(each.code for each in offered)
+    for module in (alerts, bots, services, simulators):
+        for name in module.__all__:
+            found = getattr(module, name)
+            if isinstance(found, type) and issubclass(found, PROGRAMS) and name not in BASES:
+                assert f' {name}; {name}(' in code, name
