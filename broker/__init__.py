@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 
 from broker import aot_cache, jvm, leaders, listeners, log_messages, ports, storage, users
 from broker.installation import Installation, ensure_installed
-from broker.listeners import OPEN, SECURE, client_settings, listener_properties
+from broker.listeners import client_settings, listener_properties
 from broker.ports import PortTakenError
 from broker.processes import Supervisor
 from broker.server_properties import server_properties, write_properties
@@ -52,6 +52,7 @@ class Broker:
         data: the folder that keeps the data; by default a temporary one, removed at the end.
         properties: broker properties that win over ours, ``{'num.partitions': '3'}``.
         timeout: seconds that a start may take, apart from the first download.
+        open_tls: whether all may do everything at the listener ``'tls'``, which asks for no login.
 
     Raises:
         BrokerError: that many brokers are not possible.
@@ -73,6 +74,7 @@ class Broker:
         data: str | Path | None = None,
         properties: Mapping[str, str] | None = None,
         timeout: float = 60.0,
+        open_tls: bool = False,
     ) -> None:
         if not 1 <= brokers <= MOST_BROKERS:
             raise BrokerError(
@@ -84,13 +86,12 @@ class Broker:
         self.secure = secure or bool(classroom)
         self.classroom = classroom
         self.enrolment: Enrolment | None = None
-        self.listeners = SECURE if secure else OPEN
-        if classroom:
-            self.listeners = listeners.classroom(classroom)
+        self.listeners = listeners.chosen(secure, classroom)
         self.credentials: Credentials | None = None
         self.data = None if data is None else Path(data).absolute() / self._shape()
         self.properties = dict(properties or {})
         self.timeout = timeout
+        self.open_tls = open_tls
         self._port = port
         self._stop_grace = STOP_GRACE if data else 0.0
         self._aot_options: Sequence[str] | None = None
@@ -232,7 +233,7 @@ class Broker:
         return sum(self._works(node) for node in self.nodes) < self.quorum
 
     def _elect_leaders(self, alive: Sequence[int]) -> None:
-        settings = self.env('sasl-plaintext' if self.listeners is SECURE else '')
+        settings = self.env('sasl-plaintext' if self.listeners is listeners.SECURE else '')
         leaders.elect_leaders(
             {name.removeprefix('KAFKA_').lower(): value for name, value in settings.items()},
             lambda node: storage.node_folder(self._folder, node),
@@ -288,8 +289,7 @@ class Broker:
     def _start(self) -> None:
         if self.data:
             self._locks.enter_context(storage.locked(self.data))
-        supervisor = Supervisor(jvm.java_environment(), self._stop_grace)
-        self._supervisor = supervisor
+        self._supervisor = supervisor = Supervisor(jvm.java_environment(), self._stop_grace)
         self.credentials = storage.prepare(
             self._folder, self._installation, self.nodes, self.secure
         )
@@ -323,8 +323,9 @@ class Broker:
     def _properties(self, node: int) -> dict[str, str]:
         """The contents of a node's ``server.properties``."""
         data = storage.node_folder(self._folder, node)
+        common = (self.listeners, self._ports, self.credentials, self.open_tls)
         return {
-            **listener_properties(node, self.listeners, self._ports, self.credentials),
+            **listener_properties(node, *common),
             **server_properties(node, data, len(self.nodes), self.properties),
         }
 

@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             classroom=_class_address(options.classroom),
             port=options.port,
             data=options.data,
+            open_tls=options.open_tls,
         ) as kafka:
             show(_welcome(kafka, options.data, time.monotonic() - began))
             addresses = kafka.bootstrap_servers.split(',')
@@ -83,6 +84,12 @@ def _parser() -> argparse.ArgumentParser:
         '--secure',
         action='store_true',
         help='ask clients for passwords and certificates, all made up',
+    )
+    parser.add_argument(
+        '--open-tls',
+        action='store_true',
+        help="with --secure: let everybody do everything at the listener 'tls', which asks for no "
+        'login',
     )
     parser.add_argument(
         '--classroom',

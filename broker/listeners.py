@@ -13,7 +13,15 @@ from broker.ports import CONTROLLER, HOST, INTER_BROKER, PortTable, require_own_
 from broker.users import BROKERS, TEACHER, USERS, Credentials
 from errors import BrokerError
 
-__all__ = ['OPEN', 'SECURE', 'Listener', 'classroom', 'client_settings', 'listener_properties']
+__all__ = [
+    'OPEN',
+    'SECURE',
+    'Listener',
+    'chosen',
+    'classroom',
+    'client_settings',
+    'listener_properties',
+]
 
 LOGIN_MODULES = 'org.apache.kafka.common.security'
 AUTHORIZER = 'org.apache.kafka.metadata.authorizer.StandardAuthorizer'
@@ -72,11 +80,19 @@ def classroom(address: str) -> dict[str, Listener]:
     return {'classroom': Listener('SASL_SSL', 'SCRAM-SHA-512', address=address)}
 
 
+def chosen(secure: bool, classroom_address: str) -> Mapping[str, Listener]:
+    """The listeners of an open broker, of a secure one, or of one for a class."""
+    if classroom_address:
+        return classroom(classroom_address)
+    return SECURE if secure else OPEN
+
+
 def listener_properties(
     node: int,
     listeners: Mapping[str, Listener],
     ports: PortTable,
     credentials: Credentials | None,
+    open_tls: bool = False,
 ) -> dict[str, str]:
     """The part of ``server.properties`` that is about the listeners of one node.
 
@@ -85,6 +101,7 @@ def listener_properties(
         listeners: those for clients, by name.
         ports: the port of each node at each listener.
         credentials: of a secure broker; None for an open one.
+        open_tls: whether who comes in without a name may do everything.
     """
     every = _with_internal(listeners, secure=credentials is not None)
     addresses = {
@@ -104,7 +121,8 @@ def listener_properties(
         'inter.broker.listener.name': _id(between_brokers),
     }
     if credentials:
-        properties |= _security_properties(credentials, anonymous='tls' in listeners)
+        anonymous = open_tls and 'tls' in listeners
+        properties |= _security_properties(credentials, anonymous=anonymous)
         for name, listener in every.items():
             for option, value in _requirements(name, listener, credentials).items():
                 properties[f'listener.name.{_id(name).lower()}.{option}'] = value
@@ -132,8 +150,8 @@ def _security_properties(credentials: Credentials, *, anonymous: bool) -> dict[s
 
     Args:
         credentials: of its users.
-        anonymous: whether somebody may come in without a name, and do everything: that is so at
-            the listener 'tls', and Kafka calls them ANONYMOUS.
+        anonymous: whether who comes in without a name may do everything: by the listener 'tls'
+            one does, and Kafka calls them ANONYMOUS.
     """
     super_users = [f'User:{name}' for name in (BROKERS, TEACHER, *['ANONYMOUS'] * anonymous)]
     return {

@@ -35,6 +35,8 @@ __all__ = [
     'prepare',
 ]
 
+PRIVATE = 0o700  # messages are nobody else's business
+DEFAULT_NAME = '.kafka'  # of the folder that is ours as a whole
 META = 'meta.properties'
 METADATA_LOG = '__cluster_metadata-0'
 SCRAM_MECHANISMS = ('SCRAM-SHA-256', 'SCRAM-SHA-512')
@@ -142,7 +144,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 def _open_lock_file(folder: Path) -> IO[str]:
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
         return folder.with_suffix('.lock').open('a')
     except OSError as error:
         raise _unusable(folder, error) from error
@@ -169,6 +171,8 @@ def prepare(
         if not folder.exists() or not any(folder.iterdir()):
             _make(folder, installation, nodes, secure)
         _check(folder, nodes)
+        for ours in (folder, *([folder.parent] if folder.parent.name == DEFAULT_NAME else [])):
+            ours.chmod(PRIVATE)  # also what an earlier version has made
     except OSError as error:
         raise _unusable(folder, error) from error
     if not secure:
@@ -181,7 +185,7 @@ def prepare(
 
 def _make(folder: Path, installation: Installation, nodes: Sequence[int], secure: bool) -> None:
     """Make the folder under a temporary name and rename it at the end: it is whole or not there."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
     cluster_id = new_id()
     with tempfile.TemporaryDirectory(prefix=f'{folder.name}-draft-', dir=folder.parent) as draft:
         made = Path(draft) / folder.name
@@ -198,6 +202,7 @@ def _make(folder: Path, installation: Installation, nodes: Sequence[int], secure
             (node_folder(made, node) / META).write_text(meta, encoding='ascii')
         if folder.exists():
             folder.rmdir()
+        made.chmod(PRIVATE)
         made.rename(folder)
 
 

@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from connection.addresses import address_of_this_machine
-from room.access import new_pass_phrase
+from room.access import new_pass_phrase, new_teacher_token
 from room.addresses import in_url, is_local
+from room.origins import Origins, parse_origin
 from room.server import serve
 from room.state import RoomState
 from schemas import show
@@ -62,6 +63,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--alert-topic', default='alerts', help='where services report (%(default)s)'
     )
+    parser.add_argument(
+        '--origin',
+        type=_origin,
+        action='append',
+        default=[],
+        metavar='URL',
+        help='where browsers find the room, if that is not its own address: of a forwarder, or '
+        'another name of this machine, such as https://room.example; can be given several times',
+    )
     return parser
 
 
@@ -71,6 +81,13 @@ def _port(text: str) -> int:
             f'{text!r} is not a port: choose a number from 1 to 65535, such as 8000'
         )
     return int(text)
+
+
+def _origin(text: str) -> str:
+    try:
+        return parse_origin(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _missing_package() -> str:
@@ -98,12 +115,7 @@ def _unusable_port(host: str, port: int) -> str:
 def _serve_this_machine(options: argparse.Namespace) -> None:
     url = f'http://{in_url(options.host)}:{options.port}'
     print(f'The room is open on {url}, for this machine only. Ctrl-C closes it.', flush=True)
-    serve(
-        RoomState(options.topic, options.alert_topic),
-        options.host,
-        options.port,
-        hosts=frozenset({'localhost', '127.0.0.1', '::1', options.host}),
-    )
+    _serve(options, options.host)
 
 
 def _serve_the_network(options: argparse.Namespace) -> None:
@@ -113,14 +125,24 @@ def _serve_the_network(options: argparse.Namespace) -> None:
     address = options.host
     if address in ALL_ADDRESSES:
         address = address_of_this_machine(_family(address))
-    link = f'http://{in_url(address)}:{options.port}/?pass={quote(phrase)}'
+    url = (options.origin or [f'http://{in_url(address)}:{options.port}'])[0]
+    link = f'{url}/?pass={quote(phrase)}'
     segno.make(link, micro=False).terminal(compact=True)
     show(f'The room is open for everybody who has the pass phrase {phrase}: {link}')
+    _serve(options, address, link, phrase)
+
+
+def _serve(options: argparse.Namespace, address: str, link: str = '', phrase: str = '') -> None:
+    token = os.environ.get('ROOM_TEACHER_TOKEN') or new_teacher_token()
+    teach = f'http://{in_url(address)}:{options.port}/?teach={quote(token)}'
+    show(f"The teacher's page, with buttons and the whole cluster; keep it to yourself: {teach}")
     serve(
         RoomState(options.topic, options.alert_topic, link),
         options.host,
         options.port,
-        pass_phrase=phrase,
+        token,
+        Origins({options.host, address}, options.origin),
+        phrase,
     )
 
 

@@ -5,9 +5,8 @@ decides who can reach it.
 """
 
 import ipaddress
-from typing import Any
 
-__all__ = ['in_url', 'is_local', 'is_teacher']
+__all__ = ['in_url', 'is_local']
 
 
 def is_local(address: str | None, own: str | None = None) -> bool:
@@ -26,18 +25,6 @@ def is_local(address: str | None, own: str | None = None) -> bool:
         return ipaddress.ip_address(address or '').is_loopback
     except ValueError:
         return address == 'localhost'
-
-
-def is_teacher(client: Any) -> bool:
-    """Whether a page's visitor may start, stop and move things: who sits at the room's machine.
-
-    By the two ends of the connection: what a request says of itself does not count.
-
-    Args:
-        client: NiceGUI's.
-    """
-    server = client.request.scope.get('server') or ('',)
-    return is_local(client.ip, server[0])
 
 
 def in_url(address: str) -> str:

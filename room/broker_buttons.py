@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from broker import remote
-from room.addresses import is_teacher
 from room.state import RoomState
+from room.visitors import is_teacher
 
 __all__ = ['BrokerButtons']
 

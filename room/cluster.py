@@ -6,7 +6,7 @@ script of ten lines can ask for.
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,6 +91,12 @@ class Snapshot:
             for tp, each in self.partitions.items()
         ]
 
+    def within(self, topics: Collection[str]) -> 'Snapshot':
+        """What of it is about some topics: their partitions and groups, and no hosts."""
+        partitions = {tp: each for tp, each in self.partitions.items() if tp.topic in topics}
+        groups = [own for each in self.groups if (own := each.within(topics))]
+        return Snapshot(partitions, groups, dict.fromkeys(self.brokers, ''))
+
     def lags(self) -> dict[str, int]:
         """How far each group is behind on all its partitions together."""
         return {
@@ -112,20 +118,22 @@ class ClusterMonitor(WorkerThread):
     """Asks for the state of the cluster between ``start()`` and ``stop()``; survives its loss.
 
     ``snapshot`` is the latest state, ``lags`` how far each group was behind in the last seconds,
-    ``seen`` the ``time.monotonic()`` of the last answer, and ``error`` says why there is none.
+    ``own_snapshot`` and ``own_lags`` the same of the room's own topics, without hosts. ``seen`` is
+    the ``time.monotonic()`` of the last answer, and ``error`` says why there is none.
 
     Args:
-        first: topics that come first, however many others there are.
+        first: the room's own topics, which come first.
         clock: what tells the time of day, in seconds since 1970.
     """
 
     def __init__(self, *first: str, clock: Callable[[], float] = time.time) -> None:
         super().__init__()
         self.first = first
-        self.snapshot = Snapshot()
+        self.snapshot = self.own_snapshot = Snapshot()
         self.seen = 0.0
         self.error = ''
         self.lags = Lags(clock)
+        self.own_lags = Lags(clock)
         self._groups = ConsumerGroups(clock)
         self._past_ends: deque[tuple[float, Offsets]] = deque(maxlen=RATE_OVER)
 
@@ -133,6 +141,15 @@ class ClusterMonitor(WorkerThread):
     def rebalances(self) -> list[Rebalance]:
         """The latest changes in who reads what, the last one last."""
         return list(self._groups.rebalances)
+
+    @property
+    def own_rebalances(self) -> list[Rebalance]:
+        """The same, as far as the room's own topics changed hands."""
+        own = self._own_topics()
+        return [found for each in self._groups.rebalances if (found := each.within(own))]
+
+    def _own_topics(self) -> set[str]:
+        return {settings.topic_name(topic) for topic in self.first}
 
     def run(self) -> None:  # noqa: D102 - as WorkerThread's
         while not self.stopping.is_set():
@@ -151,7 +168,9 @@ class ClusterMonitor(WorkerThread):
         with closing(KafkaAdminClient(**options)) as admin:
             while not self.stopping.is_set():
                 self.snapshot = self._ask(admin)
+                self.own_snapshot = self.snapshot.within(self._own_topics())
                 self.lags.add(self.snapshot.lags())
+                self.own_lags.add(self.own_snapshot.lags())
                 self.seen = time.monotonic()
                 self.error = ''
                 self.stopping.wait(PERIOD)
@@ -163,7 +182,7 @@ class ClusterMonitor(WorkerThread):
         begins = _offsets(admin, led, OffsetSpec.EARLIEST)
         ends = _offsets(admin, led, OffsetSpec.LATEST)
         rates = self._rates(ends)
-        first = {settings.topic_name(topic) for topic in self.first}
+        first = self._own_topics()
         states = {
             tp: PartitionState(
                 begins.get(tp),

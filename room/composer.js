@@ -50,6 +50,12 @@ export default {
         return;
       }
       if (!text) return;
+      if (!window.socket?.connected) {
+        this.$el.querySelector("textarea").setCustomValidity("The room does not answer.");
+        this.$el.querySelector("textarea").reportValidity();
+        return; // what was typed stays
+      }
+      this.$el.querySelector("textarea").setCustomValidity("");
       const id = `${Date.now()}-${this.count++}`;
       this.sent.set(id, text);
       this.text = "";

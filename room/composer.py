@@ -11,6 +11,8 @@ from typing import Any
 from room.components import component
 from room.drawn_message import drawn
 from room.state import RoomState
+from room.view import View
+from room.visitors import visitor_of
 
 __all__ = ['Composer']
 
@@ -32,6 +34,8 @@ class Composer:
 
         self.state = state
         self.client = ui.context.client
+        self.view = View(state, self.client)
+        self.visitor = visitor_of(self.client)
         self.element = component('composer')
         self.element.props['suggested'] = state.new_name()
         self.element.props['longestName'] = LONGEST_NAME
@@ -47,12 +51,20 @@ class Composer:
         if not name or not text:
             return
         message = None
-        if self.state.may_send(self.client):
-            answer = await run.io_bound(self.state.send, name, text)
+        problem = self._objection()
+        if not problem:
+            self.state.visitors.spoke(self.visitor, name)
+            answer = await run.io_bound(self.state.send, name, text, self.view.explain)
             message, problem = answer or (None, 'Not sent: the room is closing.')
-        else:
-            problem = 'Too fast: at most five messages in five seconds. Try again in a moment.'
         if problem:
             ui.notify(problem, type='negative')
         shown = drawn(message) if message else None
         self.element.run_method('settle', str(said.get('id'))[:40], shown)
+
+    def _objection(self) -> str:
+        """Why this visitor may not send a message now; '' if they may."""
+        if self.state.visitors.is_muted(self.visitor):
+            return 'Not sent: the teacher has muted you.'
+        if not self.state.may_send(self.client):
+            return 'Too fast: at most five messages in five seconds. Try again in a moment.'
+        return ''

@@ -6,7 +6,7 @@ committed. Nobody has to report it; anybody can ask Kafka.
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,7 @@ class Group:
         members: the partitions of each member, by a short name: its ``client_id``, and the end of
             its id where several have the same.
         committed: what it has committed.
+        hosts: where its members run, of those that are not on the broker's machine.
     """
 
     name: str
@@ -55,10 +56,25 @@ class Group:
     note: str = ''
     members: Members = field(default_factory=dict)
     committed: dict[TopicPartition, Commit] = field(default_factory=dict)
+    hosts: dict[str, str] = field(default_factory=dict)
 
     def owners(self) -> dict[TopicPartition, str]:
         """Which member reads a partition."""
         return {tp: member for member, tps in self.members.items() for tp in tps}
+
+    def within(self, topics: Collection[str]) -> 'Group | None':
+        """What this group has to do with some topics, without hosts; None if nothing."""
+        members = _within(self.members, topics)
+        committed = {tp: each for tp, each in self.committed.items() if tp.topic in topics}
+        if not committed and not any(members.values()):
+            return None
+        return Group(self.name, self.state, self.note, members, committed)
+
+
+def _within(members: Members, topics: Collection[str]) -> Members:
+    """Who reads partitions of some topics, and who reads nothing at all."""
+    own = {name: [tp for tp in tps if tp.topic in topics] for name, tps in members.items()}
+    return {name: tps for name, tps in own.items() if tps or not members[name]}
 
 
 @dataclass(slots=True)
@@ -76,6 +92,13 @@ class Rebalance:
     group: str
     before: Members
     after: Members
+
+    def within(self, topics: Collection[str]) -> 'Rebalance | None':
+        """What has changed in some topics; None if nothing."""
+        before, after = _within(self.before, topics), _within(self.after, topics)
+        if before == after or not any([*before.values(), *after.values()]):
+            return None
+        return Rebalance(self.time, self.group, before, after)
 
     def __str__(self) -> str:
         before = _assignment(self.before)
@@ -114,7 +137,7 @@ class ConsumerGroups:
             group = Group(printable(name), described[name]['group_state'])
             if listed[name].get('group_type') == 'consumer':
                 group.state, group.note = listed[name]['group_state'], NEW_PROTOCOL
-            group.members = _members(described[name]['members'])
+            group.members, group.hosts = _members(described[name]['members'])
             group.committed = {
                 tp: Commit(found.offset, found.metadata or '')
                 for tp, found in committed.get(name, {}).items()
@@ -136,26 +159,28 @@ class ConsumerGroups:
             self.rebalances.append(change)
 
 
-def _members(described: list[Any]) -> Members:
-    """The partitions of each member, by its short name."""
+def _members(described: list[Any]) -> tuple[Members, dict[str, str]]:
+    """The partitions of each member, by its short name; and its host, if that is another one."""
     same = Counter(member['client_id'] for member in described)
     members: Members = {}
+    hosts: dict[str, str] = {}
     for member in sorted(described, key=lambda each: (each['client_id'], each['member_id'])):
         name = member['client_id']
         if same[name] > 1 or name.startswith('kafka-python'):
             name = f'{name}#{member["member_id"][-4:]}'
+        name = printable(name)
         host = member['client_host'].lstrip('/')
         if host not in ('127.0.0.1', '::1'):
-            name = f'{name}@{host}'
+            hosts[name] = printable(host)
         assignment = member['member_assignment']
         # During a rebalance a member has no assignment: then it is not a dict.
         topics = assignment['assigned_partitions'] if isinstance(assignment, dict) else []
-        members[printable(name)] = sorted(
+        members[name] = sorted(
             TopicPartition(each['topic'], number)
             for each in topics
             for number in each['partitions']
         )
-    return members
+    return members, hosts
 
 
 def _assignment(members: Members) -> str:
@@ -172,8 +197,8 @@ def group_rows(group: Group, ends: dict[TopicPartition, int]) -> list[Row]:
     """A group as rows for a table.
 
     Returns:
-        For each partition ``{'id', 'group', 'state', 'member', 'topic', 'partition', 'committed',
-        'end', 'lag'}``; and a shorter row for each member that has no partition.
+        For each partition ``{'id', 'group', 'state', 'member', 'host', 'topic', 'partition',
+        'committed', 'end', 'lag'}``; and a shorter row for each member that has no partition.
     """
     owners = group.owners()
     base = {'group': group.name, 'state': group.state}
@@ -187,6 +212,7 @@ def group_rows(group: Group, ends: dict[TopicPartition, int]) -> list[Row]:
                 **base,
                 'id': f'{group.name}/{tp.topic}/{tp.partition}',
                 'member': owners.get(tp, nobody),
+                'host': group.hosts.get(owners.get(tp, ''), ''),
                 'topic': tp.topic,
                 'partition': tp.partition,
                 'committed': offset,

@@ -10,18 +10,19 @@ from functools import partial
 import kafka.errors
 
 from errors import ChatError
-from room.addresses import is_teacher
 from room.consumer_groups import Rebalance
 from room.formatting import time_of_day
 from room.group_offsets import reset_offsets
 from room.state import RoomState
 from room.tables import Table
+from room.view import View
+from room.visitors import is_teacher
 from schemas import printable
 
 __all__ = ['GroupsPanel']
 
 COLUMNS = ('group', 'state', 'member', 'topic', 'partition', 'committed', 'end', 'lag')
-TEXT = ('topic', 'group', 'state', 'member')
+TEXT = ('topic', 'group', 'state', 'member', 'host')
 FOLDED = 40  # rows
 LONGEST_GROUP = 200  # characters
 SHOWN_REBALANCES = 8
@@ -40,8 +41,10 @@ class GroupsPanel:
 
         self.state = state
         self.client = ui.context.client
+        self.view = View(state, self.client)
         self._stopped: list[str] = []
-        self.table = Table(COLUMNS, 'groups', TEXT)
+        columns = (*COLUMNS, 'host') if self.view.is_teacher else COLUMNS
+        self.table = Table(columns, 'groups', TEXT)
         self.note = ui.label().classes('muted')
         if is_teacher(self.client):
             self._build_reset()
@@ -102,17 +105,16 @@ class GroupsPanel:
 
     def refresh(self) -> None:
         """Show the latest snapshot of the cluster."""
-        cluster = self.state.cluster
-        rows = cluster.snapshot.group_rows()
+        rows = self.view.snapshot.group_rows()
         self.table.show(rows[:FOLDED])
         note = 'Consumers without a group_id are not listed: only they know where they are.'
         if len(rows) > FOLDED:
             note += f' {len(rows) - FOLDED:,} more rows are not shown.'
         self.note.text = note
-        latest = list(reversed(cluster.rebalances))[:SHOWN_REBALANCES]
+        latest = list(reversed(self.view.rebalances))[:SHOWN_REBALANCES]
         self.rebalances.text = '\n'.join(map(_line, latest)) or 'none since the room opened'
         if is_teacher(self.client):
-            stopped = [g.name for g in cluster.snapshot.groups if g.state == 'Empty']
+            stopped = [g.name for g in self.view.snapshot.groups if g.state == 'Empty']
             if stopped != self._stopped:
                 self._stopped = stopped
                 self.group.set_autocomplete(stopped)

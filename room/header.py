@@ -43,7 +43,7 @@ class Header:
         history = self.state.feed.history
         rate = history.last_seconds(1)[0].senders.total()
         browsers = self.state.browsers
-        self.counts.text = ' · '.join(
+        self.counts.text = ('old: ' if lost else '') + ' · '.join(
             [
                 f'{history.live_total:,} messages since the room opened, {rate:,} a second',
                 f'{history.alert_total:,} alerts',

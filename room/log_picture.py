@@ -20,6 +20,7 @@ from room.formatting import time_of_day
 from room.log_tail import Cell, PartitionTail
 from room.markers import markers_of, outside_of
 from room.state import RoomState
+from room.view import View
 
 __all__ = ['LogPicture']
 
@@ -43,6 +44,7 @@ class LogPicture:
 
         self.state = state
         self.inspect = inspect
+        self.view = View(state, ui.context.client)
         self._sent: dict[int, int] = {}  # up to which offset, by partition
         self._marked = state.feed.history.marked_since(0)[1]
         self._last: dict[int, dict[str, Any]] = {}  # what was sent of each lane
@@ -72,7 +74,7 @@ class LogPicture:
     def refresh(self) -> None:
         """Send what is new to the browser, if anything is."""
         topic = settings.topic_name(str(self.topic.value))
-        snapshot = self.state.cluster.snapshot
+        snapshot = self.view.snapshot
         tails = self.state.feed.tails.look(topic)
         numbers = {tp.partition for tp in snapshot.partitions if tp.topic == topic} | tails.keys()
         lanes = [self._lane(topic, each, snapshot, tails.get(each)) for each in sorted(numbers)]

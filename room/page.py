@@ -25,6 +25,7 @@ from room.measurements import Delays
 from room.panels import Panels
 from room.record_dialog import RecordDialog
 from room.state import RoomState
+from room.view import View
 
 __all__ = ['Page']
 
@@ -47,6 +48,7 @@ class Page:
         from nicegui import ui
 
         self.state = state
+        self.view = View(state, ui.context.client)
         self.delays = Delays()
         ui.add_css(STYLE)
         self.record_dialog = RecordDialog(state)
@@ -96,9 +98,8 @@ class Page:
 
     def refresh(self) -> None:
         """Bring counts, states and the open panel up to date."""
-        error = self.state.error
-        self.outage.text = f'Kafka does not answer. Reconnecting automatically. {error}'[:400]
-        self.outage.set_visibility(bool(error))
+        self.outage.text = self.view.outage()
+        self.outage.set_visibility(bool(self.outage.text))
         self.header.refresh()
         self.chat.refresh()
         self.alerts.refresh()

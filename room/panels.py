@@ -16,6 +16,8 @@ from room.read_again import ReadAgain
 from room.state import RoomState
 from room.teach_panel import TeachPanel
 from room.topics_panel import TopicsPanel
+from room.view import View
+from room.visitors_panel import VisitorsPanel
 
 __all__ = ['Panel', 'Panels']
 
@@ -44,13 +46,16 @@ class Panels:
     ) -> None:
         from nicegui import ui
 
+        view = View(state, ui.context.client)
         builders: dict[str, Callable[[], Panel]] = {
             'Groups': lambda: GroupsPanel(state),
             'Topics': lambda: TopicsPanel(state, inspect),
             'Read again': lambda: ReadAgain(state, inspect),
-            'Plots': lambda: PlotsPanel(state.feed.history, state.cluster.lags, delays),
+            'Plots': lambda: PlotsPanel(state.feed.history, view.lags, delays),
             'Teach': lambda: TeachPanel(state),
         }
+        if view.is_teacher:
+            builders['Visitors'] = lambda: VisitorsPanel(state)
         self.panels: dict[str, Panel] = {}
         with ui.tabs().props('dense no-caps').classes('full-width') as self.tabs:
             for title in builders:

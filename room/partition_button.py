@@ -12,8 +12,8 @@ from kafka.admin import KafkaAdminClient
 import settings
 from connection import diagnosis
 from errors import ChatError
-from room.addresses import is_teacher
 from room.state import RoomState
+from room.visitors import is_teacher
 from schemas import printable
 
 __all__ = ['PartitionButton', 'add_partitions']

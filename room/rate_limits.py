@@ -35,12 +35,16 @@ class RateLimit:
 
     def allow(self, visitor: str) -> bool:
         """Whether this visitor may act now; if so, the action counts."""
-        now = self.clock()
+        if self.is_used_up(visitor):
+            return False
         times = self._times.setdefault(visitor, deque(maxlen=self.count))
         self._times.move_to_end(visitor)
         if len(self._times) > MOST_VISITORS:
             self._times.popitem(last=False)
-        if len(times) == self.count and now - times[0] < self.seconds:
-            return False
-        times.append(now)
+        times.append(self.clock())
         return True
+
+    def is_used_up(self, visitor: str) -> bool:
+        """Whether this visitor would have to wait; to ask counts nothing."""
+        times = self._times.get(visitor) or deque()
+        return len(times) == self.count and self.clock() - times[0] < self.seconds

@@ -9,16 +9,19 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from errors import MessageError
 from room.components import component
 from room.drawn_message import drawn
 from room.replay import PAGE, Replay, Start, from_beginning, from_time, the_last
 from room.search import Wanted
 from room.state import RoomState
+from room.view import View
 
 __all__ = ['ReadAgain']
 
 LONGEST_TOPIC = 249  # characters: Kafka's own limit
 LONGEST = 80
+UNREADABLE = "It cannot be read at the moment. The teacher's page says why."
 STARTS = ['from the beginning', 'from a time', 'the last 50 of each partition']
 
 
@@ -37,6 +40,7 @@ class ReadAgain:
 
         self.state = state
         self.inspect = inspect
+        self.view = View(state, ui.context.client)
         self.replay: Replay | None = None
         self.drawn = 0
         self.earlier = 0  # messages on the pages before this one
@@ -83,8 +87,13 @@ class ReadAgain:
             partition=int(partition) if partition.isdecimal() else None,
             alerted=bool(self.alerted.value),
         )
-        self.earlier = 0
         topic = str(self.topic.value)[:LONGEST_TOPIC]
+        try:
+            self.view.require_topic(topic)
+        except MessageError as error:
+            ui.notify(str(error))
+            return
+        self.earlier = 0
         self._run(Replay(topic, start, wanted, self.state.feed.alert_topic))
 
     async def _start(self) -> Start | None:
@@ -138,7 +147,7 @@ class ReadAgain:
 
     def _describe(self, replay: Replay, ended: bool) -> str:
         if replay.error:
-            return replay.error
+            return replay.error if self.view.is_teacher else UNREADABLE
         first, last = self.earlier + 1, self.earlier + self.drawn
         read = f'{replay.done:,} of {replay.total:,} places in the log looked at'
         if replay.wanted.is_everything():

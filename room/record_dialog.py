@@ -17,7 +17,8 @@ from room.messages import cause_of, timestamp_in_seconds
 from room.record_facts import json_tree, passed_by, why_here
 from room.records import fetch_record
 from room.state import RoomState
-from schemas import Alert, HumanMessage, printable
+from room.view import View
+from schemas import Alert, HumanMessage
 
 __all__ = ['RecordDialog']
 
@@ -34,6 +35,7 @@ class RecordDialog:
 
         self.state = state
         self.client = ui.context.client
+        self.view = View(state, self.client)
         self.place = (state.topic, 0, 0)
         with ui.dialog() as self.dialog, ui.card().classes('record-dialog'):
             with ui.row().classes('items-center full-width no-wrap'):
@@ -60,16 +62,17 @@ class RecordDialog:
         record = None
         try:
             self.place = (topic, int(partition), int(offset))
+            self.view.require_topic(topic)
             record = await run.io_bound(fetch_record, *self.place)
             facts = self._facts(record)
         except (ChatError, kafka.errors.KafkaError, OSError, ValueError, OverflowError) as error:
-            facts = {'not found': printable(error)}
+            facts = {'not found': self.view.explain(error)}
         self._show(record, facts)
         if record is not None:
             await self._show_local_time(record)
 
     def _facts(self, record: Any) -> dict[str, str]:
-        snapshot = self.state.cluster.snapshot
+        snapshot = self.view.snapshot
         alerts = settings.topic_name(self.state.feed.alert_topic)
         schema = Alert if record.topic == alerts else HumanMessage
         count = sum(tp.topic == record.topic for tp in snapshot.partitions)

@@ -17,7 +17,11 @@ from client.fetched_records import FastRecords
 from connection import diagnosis
 from errors import AccessError, MessageError
 
-__all__ = ['fetch_record', 'open_consumer']
+__all__ = ['NoRecordError', 'fetch_record', 'open_consumer']
+
+
+class NoRecordError(AccessError):
+    """There is no record at a place in the log; the message says why."""
 
 
 def open_consumer(**options: Any) -> Any:
@@ -50,7 +54,7 @@ def fetch_record(topic: str, partition: int, offset: int, timeout: float = 3.0) 
         A ConsumerRecord whose key and value are bytes, as they are in the log.
 
     Raises:
-        AccessError: there is no such topic, partition or offset, or not any more.
+        NoRecordError: there is no such topic, partition or offset, or not any more.
         MessageError: the topic is an internal one.
         UnreachableError: no Kafka answers.
 
@@ -72,12 +76,12 @@ def fetch_record(topic: str, partition: int, offset: int, timeout: float = 3.0) 
             for record in consumer.poll(timeout_ms=200).get(tp, ()):
                 if record.offset == offset:
                     return record
-                raise AccessError(
+                raise NoRecordError(
                     f'There is no record at offset {offset} of {name!r}, partition {partition}: it '
                     'was compacted away, or it is the marker of a transaction. The next record is '
                     f'at offset {record.offset}.'
                 )
-    raise AccessError(
+    raise NoRecordError(
         f'Nothing came from offset {offset} of {name!r}, partition {partition}, within '
         f'{timeout:g} s. Try again.'
     )
@@ -85,7 +89,7 @@ def fetch_record(topic: str, partition: int, offset: int, timeout: float = 3.0) 
 
 def _require_offset(consumer: Any, tp: TopicPartition, offset: int) -> None:
     if tp.partition not in (consumer.partitions_for_topic(tp.topic) or ()):
-        raise AccessError(
+        raise NoRecordError(
             f'There is no partition {tp.partition} of {tp.topic!r} (UNKNOWN_TOPIC_OR_PARTITION). '
             'The table of topics lists those that exist.'
         )
@@ -93,7 +97,7 @@ def _require_offset(consumer: Any, tp: TopicPartition, offset: int) -> None:
     end = consumer.end_offsets([tp])[tp]
     if not begin <= offset < end:
         holds = f'holds offsets {begin} to {end - 1}' if begin < end else 'is empty'
-        raise AccessError(
+        raise NoRecordError(
             f'There is no offset {offset}: {tp.topic!r}, partition {tp.partition}, {holds} '
             '(OFFSET_OUT_OF_RANGE).'
         )

@@ -7,15 +7,19 @@ change for it.
 """
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 from room.access import AccessMiddleware
+from room.origins import Origins
 from room.page import Page
 from room.rate_limits import RateLimit
+from room.socket_events import EventGuard, one_line_each
 from room.state import RoomState
 
 __all__ = ['LARGEST_MESSAGE', 'RoomServer', 'serve']
 
+CUT_OFF = Path(__file__).with_name('cut_off.css')
 MOST_PAGES = 300
 PAGES_A_MINUTE = 20  # that one visitor may open
 RECONNECT = 10.0  # seconds that a page is kept for a browser that has lost its connection
@@ -77,8 +81,9 @@ def serve(
     state: RoomState,
     host: str,
     port: int,
+    teacher_token: str,
+    origins: Origins,
     pass_phrase: str = '',
-    hosts: frozenset[str] = frozenset(),
 ) -> None:
     """Serve the room until Ctrl-C.
 
@@ -86,17 +91,29 @@ def serve(
         state: what the pages share.
         host: the address to listen on.
         port: the port to listen on.
+        teacher_token: as `AccessMiddleware`'s.
+        origins: as `AccessMiddleware`'s.
         pass_phrase: as `AccessMiddleware`'s.
-        hosts: as `AccessMiddleware`'s.
     """
-    from nicegui import app, core, ui
+    from nicegui import Client, app, core, ui
 
+    one_line_each()
+    EventGuard(core.sio, Client.instances).install()
     app.on_startup(state.start)
     app.on_shutdown(state.stop)
-    app.add_middleware(AccessMiddleware, pass_phrase=pass_phrase, hosts=hosts)
+    app.add_middleware(
+        AccessMiddleware,
+        port=port,
+        origins=origins,
+        visitors=state.visitors,
+        teacher_token=teacher_token,
+        pass_phrase=pass_phrase,
+    )
     app.add_exception_handler(404, _not_found)
+    ui.add_css(CUT_OFF, shared=True)
     ui.page('/', title='The room')(RoomServer(state).open_page)
     core.sio.eio.max_http_buffer_size = LARGEST_MESSAGE
+    core.sio.eio.cors_allowed_origins = []  # no CORS: `AccessMiddleware` has looked at the origin
     ui.run(
         host=host,
         port=port,
@@ -106,4 +123,6 @@ def serve(
         reload=False,
         show=False,
         show_welcome_message=False,
+        proxy_headers=False,  # anybody could send them
+        server_header=False,
     )

@@ -7,6 +7,7 @@ The one idea to take away: a hundred browsers cost one reader, because they shar
 
 import random
 import time
+from collections.abc import Callable
 from typing import Any
 
 import kafka.errors
@@ -19,6 +20,7 @@ from room.messages import Message, sent_message
 from room.programs import Programs
 from room.rate_limits import RateLimit
 from room.replay import Replay
+from room.visitors import Visitor, Visitors, visitor_of
 from schemas import HumanMessage, printable
 from simulators import ADJECTIVES, NOUNS
 
@@ -46,6 +48,7 @@ class RoomState:
         self.feed = Feed(topic, alert_topic)
         self.cluster = ClusterMonitor(topic, alert_topic)
         self.programs = Programs(topic, alert_topic)
+        self.visitors = Visitors()
         self.replays: list[Replay] = []
         self.clients: set[Any] = set()  # NiceGUI's: one for each open page
         self.inspect_limit = RateLimit(10, 10.0)
@@ -60,9 +63,25 @@ class RoomState:
         return printable(self.feed.error)
 
     @property
+    def last_answer(self) -> float:
+        """When Kafka answered last, in seconds since 1970; 0 if it has not yet."""
+        seen = self.cluster.seen
+        return time.time() - (time.monotonic() - seen) if seen else 0.0
+
+    @property
     def browsers(self) -> int:
         """How many browsers are connected."""
         return sum(client.has_socket_connection for client in self.clients)
+
+    def visitors_here(self) -> list[Visitor]:
+        """Whose pages are open, apart from the teacher's; in the order of their addresses."""
+        here = {visitor_of(client) for client in self.clients if client.has_socket_connection}
+        ordered = sorted(here, key=lambda each: (each.address, each.id))
+        return [each for each in ordered if not each.is_teacher and not self.visitors.is_out(each)]
+
+    def pages_of_those_put_out(self) -> list[Any]:
+        """Pages that are still open, of visitors who were put out: NiceGUI's clients."""
+        return [each for each in self.clients if self.visitors.is_out(visitor_of(each))]
 
     def new_name(self) -> str:
         """A name for somebody who has none yet."""
@@ -72,8 +91,15 @@ class RoomState:
         """Whether a page may send one more message now: its own limit, and that of its address."""
         return self._page_limit.allow(client.id) and self._address_limit.allow(client.ip)
 
-    def send(self, sender: str, contents: str) -> tuple[Message | None, str]:
+    def send(
+        self, sender: str, contents: str, explain: Callable[[Exception], str] = printable
+    ) -> tuple[Message | None, str]:
         """Send a message and wait until it is acknowledged.
+
+        Args:
+            sender: who speaks.
+            contents: what is said.
+            explain: what is to be said of an error.
 
         Returns:
             The message with its place in the log, and ''; or None, and why it was not sent.
@@ -89,7 +115,7 @@ class RoomState:
                 self.topic, value, block=True, timeout=SEND_TIMEOUT, schema=HumanMessage
             ).get(timeout=SEND_TIMEOUT)
         except (ChatError, kafka.errors.KafkaError) as error:
-            return None, printable(f'Not sent: {error}')
+            return None, f'Not sent: {explain(error)}'
         return sent_message(value, sent), ''
 
     def start_replay(self, replay: Replay) -> bool:

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from room.addresses import is_teacher
 from room.broker_buttons import BrokerButtons
 from room.partition_button import PartitionButton
 from room.processes import PythonProcess
 from room.programs import Program
 from room.state import RoomState
+from room.visitors import is_teacher
 
 __all__ = ['TeachPanel']
 
@@ -21,7 +21,7 @@ __all__ = ['TeachPanel']
 class TeachPanel:
     """The panel; create it inside the element that is to contain it.
 
-    Everybody sees it, and only who sits at the room's machine can press its buttons.
+    Everybody sees it, and only the teacher can press its buttons.
 
     Args:
         state: what all pages share.
@@ -40,7 +40,7 @@ class TeachPanel:
             stop.props('dense no-caps').classes('stop-all').set_enabled(teacher)
             self.partitions = PartitionButton(state)
             if not teacher:
-                ui.label("Only on the teacher's machine.")
+                ui.label("The buttons are the teacher's.")
         self.brokers = BrokerButtons(state)
         self.running = ui.element('div').classes('full-width running')
         ui.label('Each start is a process of its own. The line does the same at a prompt.')
@@ -90,7 +90,7 @@ class TeachPanel:
                     self._build_process(process)
         for process in processes:
             label = self.labels.get(process.name)
-            if label is not None:
+            if label is not None and is_teacher(self.client):  # it may name hosts and settings
                 label.text = process.last_line
         self.partitions.refresh()
         self.brokers.refresh()

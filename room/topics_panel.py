@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from room.state import RoomState
 from room.tables import Table
+from room.view import View
 
 __all__ = ['TopicsPanel']
 
@@ -31,6 +32,7 @@ class TopicsPanel:
 
         self.state = state
         self.inspect = inspect
+        self.view = View(state, ui.context.client)
         self.shown = FOLDED
         with ui.row().classes('items-center form-row'):
             self.filter = ui.input('filter by name', on_change=self.refresh)
@@ -61,7 +63,7 @@ class TopicsPanel:
         wanted = str(self.filter.value or '').lower()
         rows = [
             {**row, 'last key here': keys.get((row['topic'], row['partition']), '')}
-            for row in self.state.cluster.snapshot.topic_rows()
+            for row in self.view.snapshot.topic_rows()
             if wanted in row['topic'].lower()
         ]
         self.table.show(rows[: self.shown])

@@ -36,9 +36,9 @@ def _without_name_check(name: str) -> dict[str, bool]:
     return {'ssl_check_hostname': False} if name == 'wrong-name' else {}
 
 
-@pytest.mark.parametrize('name', listeners.SECURE)
+@pytest.mark.parametrize('name', NAMED)
 def test_each_listener_lets_the_teacher_in(secure: Broker, name: str) -> None:
-    """With what env() says, one sends and reads in a group at every listener."""
+    """With what env() says, one sends and reads in a group at every listener that logs one in."""
     environment = secure.env(name)
     send(environment, f'topic-{name}', b'x', **_without_name_check(name))
     assert read(
@@ -52,6 +52,13 @@ def test_the_visitor_gets_in_and_is_not_authorized(secure: Broker, name: str) ->
     send(secure.env(), f'topic-{name}', b'x')
     with pytest.raises(TopicAuthorizationFailedError):
         send(secure.env(name, user='visitor'), f'topic-{name}', b'x', **_without_name_check(name))
+
+
+def test_who_shows_no_name_may_do_nothing(secure: Broker) -> None:
+    """TLS without a login lets everybody connect, and nobody write, unless it was asked for."""
+    send(secure.env(), 'topic-tls', b'x')
+    with pytest.raises(TopicAuthorizationFailedError):
+        send(secure.env('tls'), 'topic-tls', b'x')
 
 
 CONNECT = """

@@ -1,6 +1,7 @@
 """The data folder of the embedded broker: one broker at a time, and a way out if it is damaged."""
 
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from broker import Broker, storage
+from broker import Broker, installation, storage
 from errors import BrokerError
 from tests.support.brokers import ROOT, send, temporary_folders
 
@@ -128,3 +129,27 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_ours(tmp_path: Path) -> Non
     (tmp_path / 'data').touch()
     with pytest.raises(BrokerError, match=r'data folder .*cannot be used'):
         Broker(data=tmp_path / 'data').start()
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='Windows has no such modes')
+def test_the_data_are_for_their_owner_only(tmp_path: Path) -> None:
+    """Nobody else may look into ``.kafka``, also if an earlier version has made it.
+
+    Of a folder that was there already, only what is ours is closed.
+    """
+
+    def mode(path: Path) -> int:
+        return stat.S_IMODE(path.stat().st_mode)
+
+    there = tmp_path / 'shared'
+    there.mkdir()
+    there.chmod(0o755)
+    kafka = installation.ensure_installed(storage.format_template)
+    for folder, parent in ((tmp_path / '.kafka', 0o700), (there, 0o755)):
+        data = folder / '1-broker'
+        storage.prepare(data, kafka, [1], secure=False)
+        assert (mode(folder), mode(data)) == (parent, 0o700)
+        data.chmod(0o755)
+        folder.chmod(0o755)
+        storage.prepare(data, kafka, [1], secure=False)
+        assert (mode(folder), mode(data)) == (parent, 0o700)

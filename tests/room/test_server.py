@@ -1,7 +1,10 @@
 """What one visitor, or another web site, can do to the room: nothing that others feel."""
 
+import contextlib
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,12 @@ FORTY_REQUESTS = """
 const [address, done] = arguments;
 const request = () => fetch(address, {mode: "no-cors"}).then(response => response.type);
 Promise.all([...Array(40)].map(request)).then(done, error => done(String(error)));
+"""
+A_SOCKET = """
+const [address, done] = arguments;
+const line = new WebSocket(address);
+line.onopen = () => done("open");
+line.onerror = () => done("refused");
 """
 OpenRoom = Callable[..., tuple[int, 'subprocess.Popen[str]']]
 
@@ -62,20 +71,52 @@ def test_other_web_sites_can_only_link(
     assert asked[1]['X-Frame-Options'] == 'DENY'
 
 
+class OtherSite(BaseHTTPRequestHandler):
+    """A web site that has nothing to do with the room."""
+
+    def do_GET(self) -> None:
+        """An empty page."""
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextlib.contextmanager
+def other_site() -> Iterator[str]:
+    """Its address."""
+    with HTTPServer(('127.0.0.1', 0), OtherSite) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f'http://localhost:{server.server_port}/'
+        server.shutdown()
+        thread.join()
+
+
 @pytest.mark.browser
 def test_a_web_site_open_in_the_browser_cannot_fill_the_room(
     open_room: OpenRoom, tmp_path: Path
 ) -> None:
-    """Another site can make any number of requests: no page is opened, and its link works."""
+    """Another site can make any number of requests: no page is opened, and its link works.
+
+    It gets no web socket.
+    """
     needs_chromium()
     port, _ = open_room(before='server.MOST_PAGES = 30')
     browser = Browser(tmp_path, 800, 600)
     try:
-        browser.driver.get(f'http://localhost:{port}/nothing')  # another name is another site
-        kinds = browser.driver.execute_async_script(FORTY_REQUESTS, f'http://127.0.0.1:{port}/')
-        assert kinds == ['opaque'] * 40, 'the browser itself blocked the requests'
-        browser.js('location = arguments[0]', f'http://127.0.0.1:{port}/')
-        browser.sees('disconnected', '.state')
+        with other_site() as site:
+            browser.driver.get(site)
+            ask = browser.driver.execute_async_script
+            kinds = ask(FORTY_REQUESTS, f'http://127.0.0.1:{port}/')
+            assert kinds == ['opaque'] * 40, 'the browser itself blocked the requests'
+            path = '_nicegui_ws/socket.io/?EIO=4&transport=websocket'
+            assert ask(A_SOCKET, f'ws://127.0.0.1:{port}/{path}') == 'refused'
+            browser.js('location = arguments[0]', f'http://127.0.0.1:{port}/')
+            browser.sees('disconnected', '.state')
+            ask = browser.driver.execute_async_script
+            assert ask(A_SOCKET, f'ws://127.0.0.1:{port}/{path}') == 'open', 'not even our own'
     finally:
         browser.driver.quit()
 

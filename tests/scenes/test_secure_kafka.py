@@ -40,7 +40,7 @@ Enter = Callable[..., None]
 @pytest.fixture(scope='module')
 def secure() -> Iterator[Broker]:
     """A broker with every kind of listener."""
-    with Broker(secure=True) as broker:
+    with Broker(secure=True, open_tls=True) as broker:
         yield broker
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import http.cookies
 import os
 import shutil
 import socket
@@ -23,6 +24,7 @@ from tests.support.testkafka import clean
 
 DEADLINE = 60.0  # seconds: a browser shares the machine with other tests
 TALK, ALERTS = 'human-messages', 'alerts'
+TEACHER = 'the-token-of-the-tests'
 PICTURES = os.environ.get('ROOM_PICTURES')
 CHROMIUM = ('chromium', 'chromium-browser', 'google-chrome', 'chrome')
 FLAGS = (
@@ -134,6 +136,7 @@ def room_process(kafka_here: Broker) -> Iterator[tuple[int, str]]:
         for name, value in (clean(os.environ) | kafka_here.env()).items()
         if not name.startswith('PYTEST')
     }
+    environment['ROOM_TEACHER_TOKEN'] = TEACHER
     command = [sys.executable, '-m', 'room', '--port', str(port)]
     process = subprocess.Popen(
         command,
@@ -171,6 +174,7 @@ def open_room() -> Iterator[Callable[..., tuple[int, 'subprocess.Popen[str]']]]:
             environment |= {
                 'KAFKA_BOOTSTRAP_SERVERS': f'127.0.0.1:{free_port()}',
                 'PYTHONIOENCODING': 'utf-8',
+                'ROOM_TEACHER_TOKEN': TEACHER,
             }
             code = (
                 f'import sys; from room import __main__, server; {before}; '
@@ -215,6 +219,14 @@ def get(
         return answer.status, answer.headers, answer.read().decode()
 
 
+def cookies(answer: tuple[int, Message, str]) -> str:
+    """The cookies that an answer sets, as a request has them."""
+    jar = http.cookies.SimpleCookie()
+    for each in answer[1].get_all('Set-Cookie') or ():
+        jar.load(each)
+    return '; '.join(f'{name}={morsel.value}' for name, morsel in jar.items())
+
+
 def _answers(address: str) -> bool:
     with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5) as page:
         return bool(page.status == 200)
@@ -225,13 +237,13 @@ def _answers(address: str) -> bool:
 def two(
     address: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Browser, Browser]]:
-    """Two visitors who stay for all tests."""
+    """The teacher and a visitor, who stay for all tests."""
     with contextlib.ExitStack() as stack:
         both = []
-        for size in ((1500, 1000), (1100, 800)):
+        for size, link in (((1500, 1000), f'?teach={TEACHER}'), ((1100, 800), '')):
             both.append(Browser(tmp_path_factory.mktemp('browser'), *size))
             stack.callback(both[-1].driver.quit)
-            both[-1].open(address)
+            both[-1].open(address + link)
         yield both[0], both[1]
 
 
