@@ -117,7 +117,12 @@ def _chart(title: str, height: str) -> Any:
         },
         'series': [],
     }
-    return ui.echart(options).classes('plot').style(f'height: {height}')
+    return (
+        ui.echart(options, renderer='svg')
+        .classes('plot')
+        .props(f'role=img aria-label="{title}"')
+        .style(f'height: {height}')
+    )
 
 
 def _plot(chart: Any, times: list[str], lines: dict[str, list[Any]], **style: str) -> None:

@@ -95,7 +95,7 @@ def serve(
     app.on_shutdown(state.stop)
     app.add_middleware(AccessMiddleware, pass_phrase=pass_phrase, hosts=hosts)
     app.add_exception_handler(404, _not_found)
-    ui.page('/', title='The room')(RoomServer(state).open_page)
+    ui.page('/', title='The room', language='en-US')(RoomServer(state).open_page)
     core.sio.eio.max_http_buffer_size = LARGEST_MESSAGE
     ui.run(
         host=host,
