@@ -11,10 +11,10 @@ import hmac
 import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
-from string import Template
 from typing import Any
 from urllib.parse import parse_qs
 
+from room.pass_page import PASS_PAGE, spelled
 from room.rate_limits import RateLimit
 from simulators import ADJECTIVES, NOUNS
 
@@ -30,21 +30,6 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 COOKIE = 'room'
 TRIES_A_MINUTE = 10  # pass phrases that one visitor may try
 POLICY_VIOLATION = 1008  # the code by which a web socket is closed (RFC 6455)
-LOGIN_PAGE = Template("""<!doctype html>
-<html lang="en">
-<meta name="viewport" content="width=device-width">
-<title>The room</title>
-<style>
-body { font: 1.2em system-ui; max-width: 22em; margin: 15vh auto; padding: 1em }
-input, button { font: inherit; padding: .4em; width: 100%; margin: .3em 0 }
-</style>
-<h1>The room</h1>
-<p>$text</p>
-<form method="get" action="/">
-<input name="pass" placeholder="pass phrase" autofocus autocomplete="off">
-<button>Enter</button>
-</form>
-</html>""")
 
 
 def new_pass_phrase() -> str:
@@ -117,7 +102,7 @@ class AccessMiddleware:
         elif not self.tries.allow(visitor):
             text = 'Too many tries. Wait a minute, then type the pass phrase again.'
             await _refuse(scope, send, 429, text)
-        elif not _is_same(given.encode(), self.pass_phrase.encode()):
+        elif not _is_same(spelled(given).encode(), spelled(self.pass_phrase).encode()):
             text = 'That is not the pass phrase. It is shown on the screen.'
             await _refuse(scope, send, 401, text)
         else:
@@ -173,7 +158,7 @@ async def _refuse(scope: Scope, send: Send, status: int, text: str) -> None:
         (b'cache-control', b'no-store'),
         (b'referrer-policy', b'no-referrer'),
     ]
-    await _respond(send, status, headers, LOGIN_PAGE.substitute(text=text).encode())
+    await _respond(send, status, headers, PASS_PAGE.substitute(text=text).encode())
 
 
 async def _respond(

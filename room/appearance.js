@@ -21,6 +21,8 @@ export default {
     window.addEventListener("resize", this.fit);
     this.fit();
     this.paint();
+    // Quasar's bar for requests that are under way has no name.
+    document.querySelector(".q-loading-bar")?.setAttribute("aria-label", "loading");
     this.present(localStorage.getItem("room-presenting") === "yes");
   },
   unmounted() {

@@ -77,7 +77,8 @@ def test_a_phone_comes_in_by_the_code_and_a_restart_is_found(
         phone.open(link)
         phone.sees('disconnected', '.state')
         phone.click('.join')
-        phone.sees(link, '.link')
+        phone.sees(link.partition('/?')[0], '.link')
+        phone.sees('tame otters 7', '.phrase')
         phone.open_tab('Teach')
         phone.sees('Start', '.teach')
         assert phone.js(
