@@ -11,11 +11,11 @@ import hmac
 import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
-from string import Template
 from typing import Any
 from urllib.parse import parse_qs
 
 from room.origins import Origins
+from room.pass_page import PASS_PAGE, spelled
 from room.rate_limits import RateLimit
 from room.response_headers import secured
 from room.visitors import SCOPE_KEY, Visitor, Visitors
@@ -35,21 +35,6 @@ VISITOR_ID = re.compile('[0-9a-f]{32}')
 # What a forwarder says of whom it forwards for; anybody else can say it, too.
 OF_FORWARDERS = re.compile(rb'x-forwarded-.*|forwarded|x-real-ip', re.IGNORECASE)
 POLICY_VIOLATION = 1008  # the code by which a web socket is closed (RFC 6455)
-LOGIN_PAGE = Template("""<!doctype html>
-<html lang="en">
-<meta name="viewport" content="width=device-width">
-<title>The room</title>
-<style>
-body { font: 1.2em system-ui; max-width: 22em; margin: 15vh auto; padding: 1em }
-input, button { font: inherit; padding: .4em; width: 100%; margin: .3em 0 }
-</style>
-<h1>The room</h1>
-<p>$text</p>
-<form method="get" action="/">
-<input name="pass" placeholder="pass phrase" autofocus autocomplete="off">
-<button>Enter</button>
-</form>
-</html>""")
 
 
 def new_pass_phrase() -> str:
@@ -162,7 +147,7 @@ class AccessMiddleware:
             text = 'Scan the code on the screen, or type the pass phrase.'
             await _refuse(scope, send, 401, text)
             return
-        is_right = _is_same(given, self.pass_phrase)
+        is_right = _is_same(spelled(given), spelled(self.pass_phrase))
         wrong = 'That is not the pass phrase. It is shown on the screen.'
         await self._answer(scope, send, is_right, _set_cookie(self.cookie, self.passed), wrong)
 
@@ -237,7 +222,7 @@ async def _refuse(scope: Scope, send: Send, status: int, text: str) -> None:
         (b'content-type', b'text/html; charset=utf-8'),
         (b'cache-control', b'no-store'),
     ]
-    await _respond(send, status, headers, LOGIN_PAGE.substitute(text=text).encode())
+    await _respond(send, status, headers, PASS_PAGE.substitute(text=text).encode())
 
 
 async def _respond(

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from room.alert_folds import Fold
+from room.components import heading
 from room.formatting import time_of_day
 from room.history import ChatHistory
 
@@ -35,13 +36,19 @@ class AlertList:
         self.rows: list[Any] = []
         self.folds: list[Fold] = []
         self._version = -1
+        with ui.element('div').classes('alert-part'):
+            self._build()
+
+    def _build(self) -> None:
+        from nicegui import ui
+
         with ui.row().classes('items-center full-width'):
-            ui.label('Alerts').classes('text-subtitle1')
+            heading('Alerts').classes('text-subtitle1')
             self.count = ui.label().classes('muted alert-count')
         with ui.element('div').classes('scroll alerts') as self.list:
             for number in range(MOST_ROWS):
                 row = ui.label().classes('alert').props('role=button tabindex=0')
-                for event in ('click', 'keydown.enter'):
+                for event in ('click', 'keydown.enter', 'keydown.space.prevent'):
                     row.on(event, self._show(number))
                 row.set_visibility(False)
                 self.rows.append(row)

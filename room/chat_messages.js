@@ -4,6 +4,7 @@
 const MOST = 200; // bubbles of the live chat; older ones are removed
 const MOST_HELD = 200; // that wait while one reads
 const MOST_OWN = 500; // own messages that are remembered in this browser
+const SPEAK = 5000; // milliseconds between two sentences for those who hear the page
 const FAR = 40; // pixels that one has to scroll up for the chat to wait
 
 const make = (kind, name, text, parent) => {
@@ -21,6 +22,8 @@ export default {
     this.scroller = make("div", "chat-scroll", "", this.$el);
     this.list = make("div", "chat", "", this.scroller);
     this.list.setAttribute("role", "log");
+    this.list.setAttribute("aria-label", "messages");
+    this.list.setAttribute("aria-live", "off"); // too many to hear: see `speak`
     this.empty = make("div", "invitation muted", this.invitation || "", this.list);
     this.clear();
     this.$el.addEventListener("pointerdown", (event) => {
@@ -31,10 +34,9 @@ export default {
       const bubble = event.detail ? this.pressed : event.target.closest(".bubble");
       if (event.target.closest(".bubble") && bubble?.dataset.offset) this.open(bubble);
     });
-    this.$el.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && event.target.classList.contains("bubble")) {
-        this.open(event.target);
-      }
+    this.$el.addEventListener("keydown", (event) => this.press(event));
+    this.$el.addEventListener("focusin", (event) => {
+      if (event.target.classList.contains("bubble")) this.point(event.target);
     });
     if (this.live) this.beLive();
   },
@@ -49,12 +51,37 @@ export default {
       this.heldAway = 0; // messages that came while one read, and were too many to be held
       this.empty.hidden = false;
     },
+    // ---- the keyboard: one bubble is where Tab stops, arrows go from it to the others
+    point(bubble) {
+      if (this.stop) this.stop.tabIndex = -1;
+      this.stop = bubble;
+      if (bubble) bubble.tabIndex = 0;
+    },
+    press(event) {
+      const bubble = event.target;
+      if (!bubble.classList.contains("bubble")) return;
+      const next = {
+        ArrowUp: bubble.previousElementSibling,
+        ArrowDown: bubble.nextElementSibling,
+        Home: this.list.querySelector(".bubble"),
+        End: this.list.lastElementChild,
+      }[event.key];
+      if (next?.classList.contains("bubble")) next.focus();
+      else if ((event.key === "Enter" || event.key === " ") && bubble.dataset.offset) {
+        this.open(bubble);
+      } else if (event.key === "Escape" && this.live) this.resume();
+      else if (!/^(Arrow|Home|End|Enter| )/.test(event.key)) return;
+      event.preventDefault();
+    },
     open(bubble) {
       const { topic, partition, offset } = bubble.dataset;
       this.$emit("inspect", [topic, Number(partition), Number(offset)]);
     },
     // ---- the live chat: it waits while one reads, and one's own messages come at once
     beLive() {
+      this.voice = make("div", "unseen voice", "", this.$el);
+      this.voice.setAttribute("role", "status");
+      this.unheard = 0;
       this.reasons = new Set();
       this.pending = new Map();
       this.more = make("button", "more-messages", "", this.$el);
@@ -82,6 +109,21 @@ export default {
       ];
       for (const [name, listener] of this.listeners) window.addEventListener(name, listener);
     },
+    // The latest message, and how many there were: a sentence now and then, never a flood. What
+    // was there when the page was opened is not said.
+    speak(messages) {
+      const before = this.latest;
+      this.latest = messages.at(-1) || before;
+      if (!before || !messages.length) return;
+      this.unheard += messages.length;
+      this.speaking ??= setTimeout(() => {
+        const { sender, text } = this.latest;
+        const count = this.unheard === 1 ? "" : `${this.unheard} new messages, the last by `;
+        this.voice.textContent = `${count}${sender}: ${text}`;
+        this.unheard = 0;
+        this.speaking = undefined;
+      }, SPEAK);
+    },
     resume() {
       this.reasons.clear();
       this.scroller.scrollTop = 0;
@@ -101,6 +143,7 @@ export default {
       this.more.textContent = `${waiting.toLocaleString("en")} new ↓`;
     },
     add(messages) {
+      if (this.live) this.speak(messages);
       if (this.live) this.ownKeys = new Set(this.own());
       if (!this.live || !this.reasons.size) {
         for (const message of messages) this.draw(message);
@@ -158,6 +201,7 @@ export default {
         if (!this.bubbles.delete(oldest.dataset.key)) break;
         oldest.remove();
       }
+      if (!this.list.contains(document.activeElement)) this.point(this.list.lastElementChild);
     },
     // By time: what another partition brings may be older than what is there. What is read again
     // stays in the order in which it was read.
@@ -174,7 +218,8 @@ export default {
     },
     make(message) {
       const bubble = make("div", `bubble ${message.kind || ""}`, "");
-      bubble.tabIndex = 0;
+      bubble.tabIndex = -1;
+      bubble.setAttribute("role", "button");
       const head = make("div", "bubble-head", "", bubble);
       make("span", "bubble-sender", message.sender, head).style.background = message.colour;
       const time = message.moment && new Date(message.moment * 1000).toLocaleTimeString("en-GB");

@@ -10,7 +10,7 @@ import functools
 from pathlib import Path
 from typing import Any
 
-__all__ = ['component']
+__all__ = ['component', 'heading']
 
 FOLDER = Path(__file__).parent
 
@@ -23,6 +23,13 @@ def component(name: str) -> Any:
         the component emits.
     """
     return _element_class(name)()
+
+
+def heading(text: str, level: int = 2) -> Any:
+    """Put a heading on the page, which a screen reader finds as one: a NiceGUI label."""
+    from nicegui import ui
+
+    return ui.label(text).props(f'role=heading aria-level={level}')
 
 
 @functools.cache

@@ -5,16 +5,17 @@ const tell = (name, detail) => window.dispatchEvent(new CustomEvent(name, { deta
 
 export default {
   template: `
-    <form class="composer" @submit.prevent="send">
+    <div class="composer-frame"><form class="composer" @submit.prevent="send">
       <label class="name"><span>your name</span>
-        <input v-model="name" :maxlength="longestName" autocomplete="nickname" @input="keep">
+        <input v-model="name" :maxlength="longestName" aria-label="your name"
+          autocomplete="nickname" @input="keep">
       </label>
       <label class="text"><span>message</span>
-        <textarea v-model="text" :maxlength="longestText" rows="1" ref="text" enterkeyhint="send"
-          :placeholder="hint" @input="keep" @keydown.enter="enter"></textarea>
+        <textarea v-model="text" :maxlength="longestText" rows="1" ref="text" aria-label="message"
+          enterkeyhint="send" :placeholder="hint" @input="keep" @keydown.enter="enter"></textarea>
       </label>
       <button class="send" type="submit" aria-label="send">➤</button>
-    </form>`,
+    </form></div>`,
   props: { suggested: String, longestName: Number, longestText: Number },
   data() {
     return { name: "", text: "", hint: "say something", count: 0 };

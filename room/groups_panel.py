@@ -10,6 +10,7 @@ from functools import partial
 import kafka.errors
 
 from errors import ChatError
+from room.components import heading
 from room.consumer_groups import Rebalance
 from room.formatting import time_of_day
 from room.group_offsets import reset_offsets
@@ -48,7 +49,7 @@ class GroupsPanel:
         self.note = ui.label().classes('muted')
         if is_teacher(self.client):
             self._build_reset()
-        ui.label('Rebalances').classes('text-subtitle1')
+        heading('Rebalances', 3).classes('text-subtitle1')
         self.rebalances = ui.label().classes('code rebalances')
 
     def _build_reset(self) -> None:
@@ -63,6 +64,7 @@ class GroupsPanel:
             button = ui.button('Move', on_click=self._ask).classes('reset')
             button.props('dense no-caps')
         with ui.dialog() as self.question, ui.card():
+            self.question.props('aria-label="move a group"')
             self.question_text = ui.label().classes('reset-question')
             with ui.row():
                 yes = ui.button('Move it', on_click=partial(self.question.submit, True))

@@ -3,6 +3,9 @@
 The one idea to take away: a page that shows live data has to show when the data is not live.
 """
 
+from urllib.parse import parse_qs, urlsplit
+
+from room.components import component, heading
 from room.state import RoomState
 
 __all__ = ['Header']
@@ -19,21 +22,15 @@ class Header:
         from nicegui import ui
 
         self.state = state
-        dark_mode = ui.dark_mode(None)
-
-        def toggle_dark_mode() -> None:
-            dark_mode.set_value(not dark_mode.value)
-
-        with ui.header().classes('items-center q-py-xs q-px-md'):
-            ui.label('The room').classes('text-h6')
-            self.connection = ui.badge('…').classes('state')
-            self.counts = ui.label().classes('muted counts wide')
+        with ui.header().classes('items-center top-bar'):
+            heading('The room', 1).classes('title')
+            self.connection = ui.badge('…').classes('state').props('role=status')
+            self.counts = ui.label().classes('counts wide')
             ui.space()
             if state.link:
                 join = ui.button('Join', icon='qr_code', on_click=self._show_link)
-                join.props('flat color=white').classes('join')
-            dark = ui.button(icon='contrast', on_click=toggle_dark_mode)
-            dark.props('flat round dense color=white').classes('dark-mode').tooltip('light or dark')
+                join.props('flat color=white no-caps').classes('join')
+            component('appearance')
 
     def refresh(self) -> None:
         """Bring the state and the counts up to date."""
@@ -52,13 +49,21 @@ class Header:
         )
 
     def _show_link(self) -> None:
-        """Show the room's address as a QR code for phones, and as text."""
+        """Show the room's address on the wall: as a QR code for phones, and as text to type."""
         import segno
         from nicegui import ui
 
         link = self.state.link
+        phrase = parse_qs(urlsplit(link).query).get('pass', [''])[0]
+        address = link.partition('/?')[0]
         code = segno.make(link, micro=False).svg_data_uri(scale=8, light='white')
-        with ui.dialog() as dialog, ui.card().classes('items-center'):
-            ui.image(code).style('width: min(70vw, 60vh)').classes('qr')
-            ui.label(link).classes('code link')
+        with ui.dialog() as dialog, ui.card().classes('join-card'):
+            dialog.props('maximized aria-label="join the room"')
+            ui.image(code).classes('qr').props('alt="the link as a QR code"')
+            ui.label(address).classes('link').props('role=heading aria-level=2')
+            if phrase:
+                ui.label('pass phrase').classes('join-hint')
+                ui.label(phrase).classes('link phrase')
+            close = ui.button('Close', icon='close', on_click=dialog.close)
+            close.props('flat no-caps').classes('close')
         dialog.open()

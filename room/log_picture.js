@@ -3,6 +3,7 @@
 
 const WIDTH = 46; // of a cell, in pixels
 const MOST_CELLS = 40; // a lane
+const UNMOVED = { preventScroll: true }; // a cell in focus does not push the lane aside
 const FLASH = 4000; // milliseconds for which a marker that has changed hands stands out
 
 const make = (kind, name, parent) => {
@@ -27,6 +28,7 @@ export default {
       const cell = event.detail ? this.pressed : event.target.closest?.(".cell")?.dataset;
       if (cell?.offset) this.$emit("inspect", [Number(cell.partition), Number(cell.offset)]);
     });
+    this.$el.addEventListener("keydown", (event) => this.press(event));
   },
   methods: {
     clear() {
@@ -49,6 +51,32 @@ export default {
       for (const [number, lane] of this.lanes) {
         lane.root.classList.toggle("chosen", number === partition);
       }
+    },
+    // Tab stops once a lane, at its newest cell; arrows go on from there.
+    press(event) {
+      const step = {
+        ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0],
+      }[event.key];
+      const lane = this.lanes.get(Number(event.target.dataset?.partition));
+      if (!step || !event.target.classList.contains("cell")) return;
+      event.preventDefault();
+      const numbers = [...this.lanes.keys()].sort((one, other) => one - other);
+      const to = this.lanes.get(numbers[numbers.indexOf(lane.number) + step[0]]);
+      const newest = to && Math.max(...to.cells.keys());
+      const offset = to === lane ? Number(event.target.dataset.offset) + step[1] : newest;
+      const cell = to?.cells.get(offset);
+      if (!cell?.classList.contains("cell")) return;
+      const left = cell.parentElement.parentElement.getBoundingClientRect().left;
+      if (cell.getBoundingClientRect().left >= left) this.point(to, cell).focus(UNMOVED);
+    },
+    newest(lane) {
+      return this.point(lane, lane.cells.get(Math.max(...lane.cells.keys())));
+    },
+    point(lane, cell) {
+      if (lane.stop) lane.stop.tabIndex = -1;
+      lane.stop = cell;
+      cell.tabIndex = 0;
+      return cell;
     },
     lane(number) {
       if (!this.lanes.has(number)) {
@@ -90,6 +118,7 @@ export default {
         if (offset < now.end - MOST_CELLS) continue;
         const cell = make("button", `cell ${kind}`, lane.strip);
         cell.type = "button";
+        cell.tabIndex = -1;
         cell.dataset.partition = lane.number;
         cell.dataset.offset = offset;
         cell.style.left = `${(offset - lane.base) * WIDTH}px`;
@@ -103,10 +132,12 @@ export default {
       }
       for (const [offset, cell] of lane.cells) {
         if (offset < now.end - MOST_CELLS) {
+          if (cell === document.activeElement) this.newest(lane)?.focus(UNMOVED);
           cell.remove();
           lane.cells.delete(offset);
         }
       }
+      if (lane.cells.size && !lane.strip.contains(document.activeElement)) this.newest(lane);
       lane.strip.style.transform = `translateX(${-(now.end - lane.base) * WIDTH}px)`;
     },
     drawSeconds(lane, now) {

@@ -13,10 +13,12 @@ browsers, changes nothing about what is read.
 
 import contextlib
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from room.alert_list import AlertList
 from room.chat_view import ChatView
+from room.components import component, heading
 from room.composer import Composer
 from room.header import Header
 from room.key_partition import KeyPartition
@@ -29,7 +31,7 @@ from room.view import View
 
 __all__ = ['Page']
 
-STYLE = Path(__file__).with_name('page.css')
+STYLES = [Path(__file__).with_name(f'{name}.css') for name in ('theme', 'page', 'screens')]
 DRAW_PERIOD = 0.1  # seconds between two looks for something new to draw
 PICTURE_PERIOD = 0.25  # seconds between two looks at the ends of the partitions
 REFRESH_PERIOD = 0.5  # seconds after which everything else on the page is brought up to date
@@ -50,17 +52,19 @@ class Page:
         self.state = state
         self.view = View(state, ui.context.client)
         self.delays = Delays()
-        ui.add_css(STYLE)
+        for style in STYLES:
+            ui.add_css(style)
         self.record_dialog = RecordDialog(state)
         self.header = Header(state)
         with ui.element('div').classes('room'):
-            with ui.element('div').classes('side talk'):
+            with _side('talk', 'The chat'):
                 self._build_talk()
-            with ui.element('div').classes('side log'):
+            with _side('log', 'The log'):
                 self.picture = LogPicture(state, self.record_dialog.inspect)
                 self.key = KeyPartition(state, self.picture.highlight)
-            with ui.element('div').classes('side info'):
+            with _side('info', 'Groups, topics and more'):
                 self.panels = Panels(state, self.delays, self.record_dialog.inspect)
+        component('sheets')
         self._next_picture = self._next_refresh = 0.0
         ui.timer(DRAW_PERIOD, self.draw)
 
@@ -68,6 +72,7 @@ class Page:
         from nicegui import ui
 
         self.outage = ui.label().classes('outage bg-negative text-white q-pa-sm rounded-borders')
+        self.outage.props('role=alert')
         self.outage.set_visibility(False)
         self.alerts = AlertList(self.state.feed.history, self.record_dialog.inspect)
         self.chat = ChatView(self.state, self.record_dialog.inspect)
@@ -104,3 +109,13 @@ class Page:
         self.chat.refresh()
         self.alerts.refresh()
         self.panels.refresh()
+
+
+@contextlib.contextmanager
+def _side(name: str, title: str) -> Iterator[None]:
+    """A part of the page, with a heading for those who hear it."""
+    from nicegui import ui
+
+    with ui.element('div').classes(f'side {name}').props(f'role=region aria-label="{title}"'):
+        heading(title).classes('unseen')
+        yield

@@ -17,7 +17,7 @@ __all__ = ['PlotsPanel']
 SPAN = 60  # seconds
 MOST_SENDERS = 10  # with a colour of their own
 LONGEST_NAME = 24  # characters in the legend
-GREY = '#888'  # can be read on white and on black
+GREY = '#888'  # of lines; the colour of text is in theme.css
 
 
 class PlotsPanel:
@@ -97,17 +97,16 @@ def _chart(title: str, height: str) -> Any:
     options = {
         'title': {'text': title, 'left': 0, 'top': 0, 'textStyle': {'fontSize': 13, **text}},
         'legend': {
-            'top': 0,
-            'right': 0,
-            'width': '55%',
+            'top': 18,
+            'left': 0,
             'type': 'scroll',
             'textStyle': text,
             'pageTextStyle': text,
         },
-        'grid': {'left': 50, 'right': 10, 'top': 35, 'bottom': 25},
+        'grid': {'left': 50, 'right': 10, 'top': 50, 'bottom': 25},
         'textStyle': text,
         # Rich text is drawn, not put into the page: a sender's name is never HTML.
-        'tooltip': {'trigger': 'axis', 'renderMode': 'richText'},
+        'tooltip': {'trigger': 'axis', 'renderMode': 'richText', 'backgroundColor': '#fefefe'},
         'animation': False,
         'xAxis': {'type': 'category', 'data': [], 'axisLabel': text},
         'yAxis': {
@@ -117,7 +116,12 @@ def _chart(title: str, height: str) -> Any:
         },
         'series': [],
     }
-    return ui.echart(options).classes('plot').style(f'height: {height}')
+    return (
+        ui.echart(options, renderer='svg')
+        .classes('plot')
+        .props(f'role=img tabindex=0 aria-label="{title}"')
+        .style(f'height: {height}')
+    )
 
 
 def _plot(chart: Any, times: list[str], lines: dict[str, list[Any]], **style: str) -> None:

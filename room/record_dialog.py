@@ -12,6 +12,7 @@ import kafka.errors
 
 import settings
 from errors import ChatError
+from room.components import heading
 from room.formatting import describe_record
 from room.messages import cause_of, timestamp_in_seconds
 from room.record_facts import json_tree, passed_by, why_here
@@ -38,8 +39,9 @@ class RecordDialog:
         self.view = View(state, self.client)
         self.place = (state.topic, 0, 0)
         with ui.dialog() as self.dialog, ui.card().classes('record-dialog'):
+            self.dialog.props('aria-label="a record"')
             with ui.row().classes('items-center full-width no-wrap'):
-                self.title = ui.label().classes('text-subtitle1 record-title')
+                self.title = heading('').classes('text-subtitle1 record-title')
                 ui.space()
                 for text, step in (('‹ previous', -1), ('next ›', 1)):
                     button = ui.button(text, on_click=partial(self._step, step))

@@ -111,7 +111,7 @@ def serve(
     )
     app.add_exception_handler(404, _not_found)
     ui.add_css(CUT_OFF, shared=True)
-    ui.page('/', title='The room')(RoomServer(state).open_page)
+    ui.page('/', title='The room', language='en-US')(RoomServer(state).open_page)
     core.sio.eio.max_http_buffer_size = LARGEST_MESSAGE
     core.sio.eio.cors_allowed_origins = []  # no CORS: `AccessMiddleware` has looked at the origin
     ui.run(

@@ -26,6 +26,7 @@ class Table:
                 'label': column,
                 'field': column,
                 'align': 'left' if column in text else 'right',
+                'style': f"--name: '{column}'",  # a phone shows it beside each value
             }
             for column in columns
         ]

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from room.broker_buttons import BrokerButtons
+from room.components import heading
 from room.partition_button import PartitionButton
 from room.processes import PythonProcess
 from room.programs import Program
@@ -55,7 +56,7 @@ class TeachPanel:
             button = ui.button('Start', on_click=partial(self._start, program)).tooltip(text)
             button.props('dense no-caps').classes(f'teach teach-{program.name}')
             button.set_enabled(teacher)
-            ui.label(program.name).classes('text-subtitle1')
+            heading(program.name, 3).classes('text-subtitle1')
             ui.label(program.title).classes('muted')
         with ui.row().classes('items-center no-wrap full-width'):
             ui.label(program.code).classes('code muted')
