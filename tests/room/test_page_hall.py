@@ -101,16 +101,18 @@ def _sideways(browser: Browser) -> int:
     return int(browser.js('return document.documentElement.scrollWidth - innerWidth'))
 
 
-def _is_legible(browser: Browser, axe: str, where: str) -> None:
-    """Light and dark: every text has its contrast, and axe-core finds nothing serious."""
+def _is_legible(browser: Browser, axe: str, where: str, *without: str) -> None:
+    """Light and dark: every text has its contrast, and axe-core finds nothing serious.
+
+    Its rules `without` are left out.
+    """
     for dark in (False, True):
         _look(browser, dark)
         _settled(browser)
         assert browser.js(FAINT) == [], f'{where}, dark: {dark}'
-        if axe:
-            browser.js(axe)
-            found = browser.driver.execute_async_script(RUN)
-            assert found == [], f'{where}, dark: {dark}'
+        browser.js(axe)
+        found = browser.driver.execute_async_script(RUN, without)
+        assert found == [], f'{where}, dark: {dark}'
 
 
 def _settled(browser: Browser) -> None:
@@ -127,7 +129,7 @@ def test_a_class_reads_the_wall_from_the_back_row(one: Browser) -> None:
     """Presenting, all text is 24 pixels and more at 1080p, and the log has the whole width."""
     _resize(one, WALL)
     _present(one, on=True)
-    for title in ('Topics', 'Read again', 'Teach', 'Groups'):
+    for title in ('Topics', 'Read again', 'Plots', 'Teach', 'Groups'):
         one.open_tab(title)
         eventually(lambda: one.js(SMALLEST, 'body')[0][0] >= 24)
     _, top, width, height = one.js(BOX, '.log')
@@ -288,7 +290,9 @@ def test_every_view_is_legible(one: Browser, tmp_path_factory: pytest.TempPathFa
         _is_legible(one, axe, title)
     one.click('.bubble')
     one.sees('offset', '.record-title')
-    _is_legible(one, axe, 'a record')
+    # axe-core takes the backdrop for the ground of some buttons, though the card is above it and
+    # opaque; FAINT computes their contrast by the card.
+    _is_legible(one, axe, 'a record', 'color-contrast')
     one.click('.record-dialog .close')
     _closed(one)
     _resize(one, WALL)
