@@ -70,14 +70,14 @@ def _resize(browser: Browser, size: tuple[int, int], mobile: bool = False) -> No
 def one(two: tuple[Browser, Browser]) -> Iterator[Browser]:
     """A visitor whose screen changes; afterwards all is as before. Somebody has been noticed."""
     browser, _ = two
-    for number in range(6):
-        sent = send_msg(TALK, {'sender': 'amelia', 'contents': f'hall {number}'})
+    for number in range(25):
+        sender = ('amelia', 'bob', 'green', 'dizzy')[number % 4]
+        send_msg(TALK, {'sender': sender, 'contents': f'hall {number}'})
     flush()
-    message = {'sender': 'amelia', 'contents': 'hall 5'}
+    message = {'sender': 'amelia', 'contents': 'hall 24'}
     alert = {'alert_type': 'hall', 'alert_message': 'heard', 'triggered_by': message}
     send_msg(ALERTS, alert, block=True)
-    assert sent
-    browser.sees('hall 5')
+    browser.sees('hall 24')
     browser.sees('heard', '.alert')
     yield browser
     browser.driver.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
