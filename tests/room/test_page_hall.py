@@ -48,7 +48,8 @@ const drawn = each => {
 };
 const field = at.closest('.q-field');
 if (at === document.body) return ['', true];
-return [at.className, drawn(at) || Boolean(field && drawn(field))];
+const name = `${at.tagName} ${at.className} ${at.dataset.key || ''}`;
+return [name, drawn(at) || Boolean(field && drawn(field))];
 """
 STYLE = """
 return parseFloat(getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]);
@@ -70,14 +71,14 @@ def _resize(browser: Browser, size: tuple[int, int], mobile: bool = False) -> No
 def one(two: tuple[Browser, Browser]) -> Iterator[Browser]:
     """A visitor whose screen changes; afterwards all is as before. Somebody has been noticed."""
     browser, _ = two
-    for number in range(6):
-        sent = send_msg(TALK, {'sender': 'amelia', 'contents': f'hall {number}'})
+    for number in range(25):
+        sender = ('amelia', 'bob', 'green', 'dizzy')[number % 4]
+        send_msg(TALK, {'sender': sender, 'contents': f'hall {number}'})
     flush()
-    message = {'sender': 'amelia', 'contents': 'hall 5'}
+    message = {'sender': 'amelia', 'contents': 'hall 24'}
     alert = {'alert_type': 'hall', 'alert_message': 'heard', 'triggered_by': message}
     send_msg(ALERTS, alert, block=True)
-    assert sent
-    browser.sees('hall 5')
+    browser.sees('hall 24')
     browser.sees('heard', '.alert')
     yield browser
     browser.driver.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
@@ -101,16 +102,18 @@ def _sideways(browser: Browser) -> int:
     return int(browser.js('return document.documentElement.scrollWidth - innerWidth'))
 
 
-def _is_legible(browser: Browser, axe: str, where: str) -> None:
-    """Light and dark: every text has its contrast, and axe-core finds nothing serious."""
+def _is_legible(browser: Browser, axe: str, where: str, *without: str) -> None:
+    """Light and dark: every text has its contrast, and axe-core finds nothing serious.
+
+    Its rules `without` are left out.
+    """
     for dark in (False, True):
         _look(browser, dark)
         _settled(browser)
         assert browser.js(FAINT) == [], f'{where}, dark: {dark}'
-        if axe:
-            browser.js(axe)
-            found = browser.driver.execute_async_script(RUN)
-            assert found == [], f'{where}, dark: {dark}'
+        browser.js(axe)
+        found = browser.driver.execute_async_script(RUN, without)
+        assert found == [], f'{where}, dark: {dark}'
 
 
 def _settled(browser: Browser) -> None:
@@ -127,7 +130,7 @@ def test_a_class_reads_the_wall_from_the_back_row(one: Browser) -> None:
     """Presenting, all text is 24 pixels and more at 1080p, and the log has the whole width."""
     _resize(one, WALL)
     _present(one, on=True)
-    for title in ('Topics', 'Read again', 'Teach', 'Groups'):
+    for title in ('Topics', 'Read again', 'Plots', 'Teach', 'Groups'):
         one.open_tab(title)
         eventually(lambda: one.js(SMALLEST, 'body')[0][0] >= 24)
     _, top, width, height = one.js(BOX, '.log')
@@ -213,7 +216,7 @@ def test_everything_is_reached_by_keyboard(one: Browser) -> None:
     names = ' '.join(name for name, _ in stops)
     for part in ('alert', 'bubble', 'send', 'cell', 'q-tab', 'dark-mode'):
         assert re.search(rf'\b{part}\b', names), f'Tab does not reach {part}: {names}'
-    assert names.count('bubble') == 1, 'one stop for all of them'
+    assert len(re.findall(r'\bbubble\b', names)) == 1, f'one stop for all: {names}'
 
     focus = 'document.querySelector(arguments[0]).focus()'
     offset = 'return document.activeElement.dataset.offset'
@@ -288,7 +291,9 @@ def test_every_view_is_legible(one: Browser, tmp_path_factory: pytest.TempPathFa
         _is_legible(one, axe, title)
     one.click('.bubble')
     one.sees('offset', '.record-title')
-    _is_legible(one, axe, 'a record')
+    # axe-core takes the backdrop for the ground of some buttons, though the card is above it and
+    # opaque; FAINT computes their contrast by the card.
+    _is_legible(one, axe, 'a record', 'color-contrast')
     one.click('.record-dialog .close')
     _closed(one)
     _resize(one, WALL)

@@ -13,10 +13,12 @@ VERSION = '4.10.3'
 SHA512 = 'Xm7bpRXnDSX2YE2YFfBk2FnF0ep6tmG7xPh8iHee8MIcrgq762Nkce856dYtJYLkuIoYZvGfTs/PbZhideTcEg=='
 PATIENCE = 60.0  # seconds for the download
 RUN = """
-const done = arguments[0];
-axe.run(document, {resultTypes: ['violations']}).then(found => done(found.violations
+const [without, done] = arguments;
+const rules = Object.fromEntries(without.map(name => [name, {enabled: false}]));
+axe.run(document, {resultTypes: ['violations'], rules}).then(found => done(found.violations
   .filter(each => ['serious', 'critical'].includes(each.impact))
-  .map(each => [each.id, each.nodes.slice(0, 4).map(node => node.html.slice(0, 200))])
+  .map(each => [each.id, each.nodes.slice(0, 4)
+    .map(node => node.html.slice(0, 200) + node.failureSummary)])
 ), error => done([String(error)]));
 """
 
