@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from broker.jars import sha256_of
 from broker.progress import report
@@ -121,10 +122,43 @@ def download(
     for system in systems:
         for python in pythons:
             wanted = [wheel for wheel in wheels if wheel.is_for(system, python)]
-            lacks = list(_lacking(folder, wanted, system, python))
+            there = _pins_there(folder, system, python)
+            absent = [wheel for wheel in wanted if wheel.pin not in there]
+            lacks = list(_lacking(folder, absent, system, python)) if absent else []
             report(f'{system.name}, Python {python}: {len(wanted) - len(lacks)} wheels')
             missing += [f'{pin} for {system.name}, Python {python}' for pin in lacks]
     return missing
+
+
+def _pins_there(folder: Path, system: System, python: str) -> set[str]:
+    """Which pins the folder has a wheel for that fits there."""
+    from packaging.utils import parse_wheel_filename
+
+    fitting = _tags(system, python)
+    pins = set()
+    for path in folder.glob('*.whl'):
+        name, version, _, tags = parse_wheel_filename(path.name)
+        if tags & fitting:
+            pins.add(f'{name}=={version}')
+    return pins
+
+
+def _tags(system: System, python: str) -> frozenset[Any]:
+    """What may stand in the names of wheels that fit there."""
+    from packaging import tags
+
+    platforms = list(system.tags)
+    if system.environment['sys_platform'] == 'darwin':
+        _, major, minor, machine = system.tags[0].split('_', 3)
+        platforms = list(tags.mac_platforms((int(major), int(minor)), machine))
+    version = tuple(map(int, python.split('.')))
+    interpreter = f'cp{version[0]}{version[1]}'
+    return frozenset(
+        [
+            *tags.cpython_tags(version, [interpreter], platforms),
+            *tags.compatible_tags(version, interpreter, platforms),
+        ]
+    )
 
 
 def _lacking(folder: Path, wanted: Sequence[Wheel], system: System, python: str) -> Iterator[str]:

@@ -31,6 +31,7 @@ next cell does the set-up that is described below it.*"""
 
 SET_UP = """\
 import os
+from pathlib import Path
 
 if Path.cwd().name == 'docs':
     os.chdir('..')  # to the folder with the modules
