@@ -175,8 +175,8 @@ def client_options(client: str, **overrides: Any) -> Options:
 def topic_name(topic: str) -> str:
     """The topic's name on the cluster: with ``KAFKA_PREFIX`` in front, where there is one.
 
-    Heroku's shared clusters have one, and so have learners whose class shares a Kafka. The topics
-    in ``KAFKA_SHARED_TOPICS`` (names, and patterns such as ``*.*``, comma-separated) keep theirs.
+    Heroku's shared clusters have one, and so have learners whose class shares a Kafka. Topics in
+    ``KAFKA_SHARED_TOPICS`` (names or patterns such as ``class.*``, comma-separated) keep theirs.
     """
     found = variables()
     prefix, _ = found.get(PREFIX, ('', ''))

@@ -4,31 +4,31 @@ Used by ``python -m broker --classroom``. Kafka itself keeps all of it, in its l
 restart forgets nobody. What a learner may do:
 
 - read and write the shared topics, where everybody talks;
-- do anything with topics, groups and transactions whose names begin with their own prefix, which
-  is their name and a dot;
-- read every other topic, and change none.
+- do anything with topics, groups and transactions whose names begin with their own prefix;
+- read the others' topics, and change none.
 
-The one idea to take away: an ACL is a sentence, "red may write to topics that begin with red.", and
-what no sentence allows is not authorized.
+The one idea to take away: an ACL is a sentence, "red may write to topics that begin with
+class.red.", and what no sentence allows is not authorized.
 """
 
+import contextlib
 import re
 import secrets
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 from connection.addresses import bootstrap_addresses
 from connection.handshake import Handshake
 from connection.tls import tls_context
+from connection.wire import BrokenConnectionError
 from errors import BrokerError, UnreachableError
 
 __all__ = ['QUOTAS', 'SHARED_TOPICS', 'Classroom', 'NameTakenError', 'prefix_of']
 
 SHARED_TOPICS = ('human-messages', 'alerts')
-OTHERS_TOPICS = '*.*'  # a name with a dot in it is somebody's, prefix and all
+CLASS_PREFIX = 'class.'  # what the prefixes of all learners begin with
 
 # A learner's share. Kafka counts in seconds of about ten, so a short burst is let through; whoever
 # is above it waits. 128 KiB are some 1,000 chat messages, and thirty learners read each of them.
@@ -53,8 +53,8 @@ class NameTakenError(BrokerError):
 
 
 def prefix_of(name: str) -> str:
-    """What the names of a learner's topics and groups begin with: ``'red.'`` for ``'red'``."""
-    return f'{name}.'
+    """What the names of a learner's topics and groups begin with: ``'class.red.'`` for red."""
+    return f'{CLASS_PREFIX}{name}.'
 
 
 class Classroom:
@@ -84,7 +84,6 @@ class Classroom:
                     admin.create_topics({topic: {'num_partitions': 1}})
                 except TopicAlreadyExistsError:
                     pass
-            _create_acls(admin, [_acl('*', 'topic', '__', 'read', prefixed=True, deny=True)])
         unlimited = dict.fromkeys(self._quotas, NO_QUOTA)
         self._set_quotas({None: self._quotas, 'teacher': unlimited, 'internal': unlimited})
 
@@ -117,7 +116,7 @@ class Classroom:
             'KAFKA_SASL_PLAIN_USERNAME': name,
             'KAFKA_SASL_PLAIN_PASSWORD': password,
             'KAFKA_PREFIX': prefix_of(name),
-            'KAFKA_SHARED_TOPICS': ','.join([*SHARED_TOPICS, OTHERS_TOPICS]),
+            'KAFKA_SHARED_TOPICS': ','.join([*SHARED_TOPICS, f'{CLASS_PREFIX}*']),
         }
         self._wait_until_let_in(settings)
         return settings
@@ -141,7 +140,7 @@ class Classroom:
         with self._admin() as admin:
             return sorted(_names(admin))
 
-    @contextmanager
+    @contextlib.contextmanager
     def _admin(self) -> Iterator[Any]:
         """A client of Kafka's administration, whose errors are told as a BrokerError."""
         import kafka
@@ -185,8 +184,11 @@ class Classroom:
             for user, limits in quotas.items()
         ]
         request = Request(entries=entries, validate_only=False)
-        with _logged_in(self._settings, TIMEOUT) as handshake:
-            response = handshake.connection.request(request)
+        try:
+            with _logged_in(self._settings, TIMEOUT) as handshake:
+                response = handshake.connection.request(request)
+        except (UnreachableError, BrokenConnectionError) as error:
+            raise BrokerError(f'Kafka could not set a quota: {error}') from error
         for entry in response.entries:
             if entry.error_code:
                 raise BrokerError(f'Kafka could not set a quota: {entry.error_message}')
@@ -205,19 +207,24 @@ class Classroom:
                 time.sleep(POLL_INTERVAL)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _logged_in(settings: Settings, timeout: float) -> Iterator[Handshake]:
-    """A connection that is past its login."""
+    """A connection to one of the brokers, past its login."""
     names = {name.removeprefix('KAFKA_').lower(): name for name in settings}
     options: dict[str, Any] = {option: settings[name] for option, name in names.items()}
     options['ssl_context'] = tls_context(options, names)
-    (host, port), *_ = bootstrap_addresses(options)
-    handshake = Handshake(options, host, port, time.monotonic() + timeout, _say_nothing)
-    try:
-        handshake.complete()
-        yield handshake
-    finally:
-        handshake.close()
+    addresses = bootstrap_addresses(options)
+    for number, (host, port) in enumerate(addresses, 1):
+        handshake = Handshake(options, host, port, time.monotonic() + timeout, _say_nothing)
+        with contextlib.closing(handshake):
+            try:
+                handshake.complete()
+            except UnreachableError:
+                if number < len(addresses):
+                    continue
+                raise
+            yield handshake
+            return
 
 
 def _say_nothing(_stage: str, _text: str) -> None:
@@ -237,23 +244,18 @@ def _acls_of(name: str) -> list[Any]:
         for topic in SHARED_TOPICS
         for operation in ('read', 'write')
     ]
-    everywhere = [_acl(name, 'topic', '*', operation) for operation in ('read', 'describe_configs')]
-    return [*own, *shared, *everywhere]
+    others = [
+        _acl(name, 'topic', CLASS_PREFIX, operation, prefixed=True)
+        for operation in ('read', 'describe_configs')
+    ]
+    return [*own, *shared, *others]
 
 
 KINDS = ('topic', 'group', 'transactional_id')
 
 
-def _acl(
-    user: str,
-    kind: str,
-    name: str,
-    operation: str,
-    *,
-    prefixed: bool = False,
-    deny: bool = False,
-) -> Any:
-    """One ACL: "user may (or may not) do something with the topic or group of that name"."""
+def _acl(user: str, kind: str, name: str, operation: str, *, prefixed: bool = False) -> Any:
+    """One ACL: "user may do something with the topic or group of that name"."""
     from kafka.admin import (
         ACL,
         ACLOperation,
@@ -268,7 +270,7 @@ def _acl(
         f'User:{user}',
         '*',
         ACLOperation[operation.upper()],
-        ACLPermissionType.DENY if deny else ACLPermissionType.ALLOW,
+        ACLPermissionType.ALLOW,
         ResourcePattern(ResourceType[kind.upper()], name, pattern),
     )
 

@@ -48,8 +48,8 @@ SETTINGS = (
 HEADER = """\
 ## Your settings for the class, made by `python -m settings --class`. Keep them to yourself: with
 ## them, one is you. KAFKA_PREFIX stands before the names of all your topics and groups, apart from
-## the topics in KAFKA_SHARED_TOPICS: those are everybody's. Names with a dot are full names, as in
-## blue.shouts: the topic shouts of blue, which you may read.
+## the topics in KAFKA_SHARED_TOPICS: those are everybody's. class.blue.shouts is the topic shouts
+## of blue, which you may read.
 """
 
 Ask = Callable[[str], str]

@@ -53,8 +53,8 @@ def kafka(early: tuple[Broker, Settings, str]) -> Broker:
 def red(kafka: Broker) -> Settings:
     """A learner who has made a topic, and a group that reads it."""
     settings = _join(kafka, 'red')
-    _send(settings, 'red.shouts', b'HELLO')
-    assert _read(settings, 'red.shouts', 1, group_id='red.group') == [b'HELLO']
+    _send(settings, 'class.red.shouts', b'HELLO')
+    assert _read(settings, 'class.red.shouts', 1, group_id='class.red.group') == [b'HELLO']
     return settings
 
 
@@ -102,7 +102,7 @@ def test_a_restart_keeps_learners(early: tuple[Broker, Settings, str]) -> None:
     assert _enrolment(kafka).address.endswith(f'/{code}')
     assert 'early' in _enrolment(kafka).classroom.names()
     port = {'KAFKA_BOOTSTRAP_SERVERS': kafka.bootstrap_servers}  # chosen anew, as none was named
-    _send(before | port, 'early.own', b'x')
+    _send(before | port, 'class.early.own', b'x')
 
 
 def test_all_chat_and_each_has_topics_and_groups_of_their_own(
@@ -114,7 +114,7 @@ def test_all_chat_and_each_has_topics_and_groups_of_their_own(
     for settings in (red, blue):
         group = f'{settings["KAFKA_PREFIX"]}chat'
         assert set(_read(settings, 'human-messages', 2, group_id=group)) == {b'hello', b'hello red'}
-    assert _read(blue, 'red.shouts', 1) == [b'HELLO']
+    assert _read(blue, 'class.red.shouts', 1) == [b'HELLO']
     _send(red, 'alerts', b'x')
 
 
@@ -130,24 +130,30 @@ def _delete_topic(name: str) -> Callable[[Settings], None]:
     return delete
 
 
+def _look_at_kafkas_own(settings: Settings) -> None:
+    with _admin(settings) as admin:
+        (found,) = admin.describe_topics(['__consumer_offsets'])
+    raise kafka_python.errors.for_code(found['error_code'])
+
+
 def _reset_group(settings: Settings) -> None:
     place = kafka_python.TopicPartition('human-messages', 0)
     offsets = {place: kafka_python.structs.OffsetAndMetadata(0, '', -1)}
     with _admin(settings) as admin:
-        (error,) = admin.alter_group_offsets('red.group', offsets).values()
+        (error,) = admin.alter_group_offsets('class.red.group', offsets).values()
     if error is not kafka_python.errors.NoError:
         raise error
 
 
 def _delete_group(settings: Settings) -> None:
     with _admin(settings) as admin:
-        (told,) = admin.delete_groups(['red.group']).values()
+        (told,) = admin.delete_groups(['class.red.group']).values()
     if told != 'OK':
         raise GroupAuthorizationFailedError(told)
 
 
 def _transact(settings: Settings) -> None:
-    producer = kafka_python.KafkaProducer(**_client(settings), transactional_id='red.t')
+    producer = kafka_python.KafkaProducer(**_client(settings), transactional_id='class.red.t')
     try:
         producer.init_transactions()
     finally:
@@ -157,11 +163,14 @@ def _transact(settings: Settings) -> None:
 @pytest.mark.parametrize(
     ('trespass', 'error'),
     [
-        (lambda blue: _send(blue, 'red.shouts', b'x'), TopicAuthorizationFailedError),
+        (lambda blue: _send(blue, 'class.red.shouts', b'x'), TopicAuthorizationFailedError),
         (lambda blue: _send(blue, 'no-prefix', b'x'), TopicAuthorizationFailedError),
-        (lambda blue: _read(blue, '__consumer_offsets', 1), TopicAuthorizationFailedError),
-        (lambda blue: _read(blue, 'alerts', 1, group_id='red.g'), GroupAuthorizationFailedError),
-        (_delete_topic('red.shouts'), TopicAuthorizationFailedError),
+        (_look_at_kafkas_own, TopicAuthorizationFailedError),
+        (
+            lambda blue: _read(blue, 'alerts', 1, group_id='class.red.g'),
+            GroupAuthorizationFailedError,
+        ),
+        (_delete_topic('class.red.shouts'), TopicAuthorizationFailedError),
         (_delete_topic('human-messages'), TopicAuthorizationFailedError),
         (_reset_group, GroupAuthorizationFailedError),
         (_delete_group, GroupAuthorizationFailedError),
@@ -170,7 +179,7 @@ def _transact(settings: Settings) -> None:
     ids=[
         'write-to-theirs',
         'make-a-topic-of-no-prefix',
-        'read-kafkas-own',
+        'look-at-kafkas-own',
         'join-their-group',
         'delete-theirs',
         'delete-the-chat',
@@ -185,7 +194,7 @@ def test_what_is_anothers_is_not_changed(
     """A learner is refused whatever would change something of another one, with Kafka's error."""
     with pytest.raises(error):
         trespass(blue)
-    assert _read(red, 'red.shouts', 1) == [b'HELLO']
+    assert _read(red, 'class.red.shouts', 1) == [b'HELLO']
 
 
 def test_a_flood_is_slowed_down_and_the_chat_is_not(
@@ -203,9 +212,9 @@ def test_a_flood_is_slowed_down_and_the_chat_is_not(
         return sum(map(int, told)) / 1000
 
     began = time.monotonic()
-    _send(spam, 'spam.flood', *[record] * count)
+    _send(spam, 'class.spam.flood', *[record] * count)
     assert min(waited(), time.monotonic() - began) > 1.0
-    send(kafka.env(), 'spam.flood', *[record] * count)
+    send(kafka.env(), 'class.spam.flood', *[record] * count)
     _send(red, 'human-messages', *[b'hello'] * 20)
     assert waited() == 0
 
@@ -250,18 +259,18 @@ def test_some_names_are_not_given(kafka: Broker, name: str) -> None:
 def test_a_name_is_given_once_until_the_teacher_forgets_it(kafka: Broker) -> None:
     """The second who wants it is told; forgotten, the first has no rights any more."""
     first = _join(kafka, 'green')
-    _send(first, 'green.own', b'kept')
+    _send(first, 'class.green.own', b'kept')
     with pytest.raises(AccessError, match=r"'green' is taken.*the teacher types: forget green"):
         _join(kafka, 'Green')
     producer = kafka_python.KafkaProducer(**_client(first))
-    producer.send('green.own', b'x').get(timeout=15)
+    producer.send('class.green.own', b'x').get(timeout=15)
     assert console.execute(kafka, 'forget green').startswith('green is no longer in the class')
     with pytest.raises(TopicAuthorizationFailedError):  # although its connection still stands
-        producer.send('green.own', b'x').get(timeout=15)
+        producer.send('class.green.own', b'x').get(timeout=15)
     producer.close(timeout=1)
     second = _join(kafka, 'green')
     assert second['KAFKA_SASL_PLAIN_PASSWORD'] != first['KAFKA_SASL_PLAIN_PASSWORD']
-    assert _read(second, 'green.own', 1) == [b'kept']
+    assert _read(second, 'class.green.own', 1) == [b'kept']
     with pytest.raises(KafkaError):
         kafka_python.KafkaProducer(**_client(first), bootstrap_timeout_ms=500)
     assert console.execute(kafka, 'forget nobody') == "There is no learner 'nobody' here."

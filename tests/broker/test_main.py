@@ -99,7 +99,7 @@ def test_the_foreground_ends_on_sigterm_within_five_seconds(tmp_path: Path) -> N
     assert ports.is_free(port)
 
 
-@pytest.mark.parametrize('options', ['', ' --brokers 3', ' --brokers 3 --secure'])
+@pytest.mark.parametrize('options', ['', ' --brokers 3', ' --brokers 3 --secure', ' --classroom'])
 def test_a_taken_port_is_told_with_what_to_do(options: str, tmp_path: Path) -> None:
     """A taken port ends the foreground at once, with its number and a way out.
 

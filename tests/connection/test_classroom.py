@@ -13,23 +13,24 @@ from tests.conftest import Use
 @pytest.mark.parametrize(
     ('shared', 'topic', 'name'),
     [
-        ('human-messages, alerts,*.*', 'human-messages', 'human-messages'),
-        ('human-messages, alerts,*.*', 'alerts', 'alerts'),
-        ('human-messages, alerts,*.*', 'blue.shouts', 'blue.shouts'),
-        ('human-messages, alerts,*.*', 'red.shouts', 'red.shouts'),
-        ('human-messages, alerts,*.*', 'shouts', 'red.shouts'),
-        ('human-messages, alerts,*.*', 'Alerts', 'red.Alerts'),
-        ('', 'human-messages', 'red.human-messages'),
-        ('', 'blue.shouts', 'red.blue.shouts'),
+        ('human-messages, alerts,class.*', 'human-messages', 'human-messages'),
+        ('human-messages, alerts,class.*', 'alerts', 'alerts'),
+        ('human-messages, alerts,class.*', 'class.blue.shouts', 'class.blue.shouts'),
+        ('human-messages, alerts,class.*', 'class.red.shouts', 'class.red.shouts'),
+        ('human-messages, alerts,class.*', 'shouts', 'class.red.shouts'),
+        ('human-messages, alerts,class.*', 'human-messages.dead', 'class.red.human-messages.dead'),
+        ('human-messages, alerts,class.*', 'Alerts', 'class.red.Alerts'),
+        ('', 'human-messages', 'class.red.human-messages'),
+        ('', 'class.blue.shouts', 'class.red.class.blue.shouts'),
     ],
 )
 def test_shared_topics_keep_their_names(
     environment: Use, shared: str, topic: str, name: str
 ) -> None:
     """The prefix is put before every topic but the shared ones, and before every group."""
-    environment({'PREFIX': 'red.', 'SHARED_TOPICS': shared})
+    environment({'PREFIX': 'class.red.', 'SHARED_TOPICS': shared})
     assert settings.topic_name(topic) == name
-    assert settings.group_name('alerts') == 'red.alerts'
+    assert settings.group_name('alerts') == 'class.red.alerts'
 
 
 def test_without_a_prefix_shared_topics_change_nothing(environment: Use) -> None:
