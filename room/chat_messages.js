@@ -81,6 +81,8 @@ export default {
         ["storage", () => this.paintOwn()],
       ];
       for (const [name, listener] of this.listeners) window.addEventListener(name, listener);
+      // A tab in the background gets the chat only.
+      document.addEventListener("visibilitychange", () => this.$emit("sight", !document.hidden));
     },
     resume() {
       this.reasons.clear();
