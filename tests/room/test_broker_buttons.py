@@ -13,7 +13,7 @@ import pytest
 from broker.ports import is_free
 from tests.support.brokers import ROOT
 from tests.support.rig import free_port
-from tests.support.rooms import Browser, connects, eventually, needs_chromium
+from tests.support.rooms import TEACHER, Browser, connects, eventually, needs_chromium
 from tests.support.testkafka import clean
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.slow]
@@ -68,11 +68,12 @@ def test_a_broker_is_killed_and_the_chat_goes_on(tmp_path: Path) -> None:
             said += line
             assert line, said
         room = ('room', '--port', str(web))
-        stack.enter_context(_running(*room, folder=tmp_path, KAFKA_BOOTSTRAP_SERVERS=servers))
+        variables = {'KAFKA_BOOTSTRAP_SERVERS': servers, 'ROOM_TEACHER_TOKEN': TEACHER}
+        stack.enter_context(_running(*room, folder=tmp_path, **variables))
         eventually(lambda: connects('127.0.0.1', web))
         browser = Browser(tmp_path / 'browser', 1500, 1000)
         stack.callback(browser.driver.quit)
-        browser.open(f'http://127.0.0.1:{web}/')
+        browser.open(f'http://127.0.0.1:{web}/?teach={TEACHER}')
         browser.sees('live', '.state')
         browser.say('three brokers')
         browser.sees('three brokers', '.bubble.own:not(.pending)')
