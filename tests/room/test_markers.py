@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from kafka import TopicPartition
+from kafka.errors import KafkaError
 
 from consumer import get_consumer
 from producer import get_producer, send_msg
@@ -62,24 +63,37 @@ def test_a_marker_has_owner_offset_and_lag(topic: str, monitor: ClusterMonitor) 
             for name in names
         ]
 
-        def all_have_joined() -> bool:
+        def as_the_members_see_it() -> bool:
+            """Whether Kafka says of the group what its members say of themselves."""
             for member in members:
                 member.poll(timeout_ms=50)
-            return sum(len(each.assignment()) for each in members) == 2 and any(
-                'has no partition' in line for line in outside_of(topic, monitor.snapshot)
+            said = {each.config['client_id']: sorted(each.assignment()) for each in members}
+            known = [each for each in monitor.snapshot.groups if each.name == group]
+            return bool(known) and known[0].state == 'Stable' and known[0].members == said
+
+        eventually(as_the_members_see_it)
+        zero = TopicPartition(topic, 0)
+
+        def is_seen_at_two() -> bool:
+            owner = next((each for each in members if zero in each.assignment()), None)
+            if owner is not None and as_the_members_see_it():
+                owner.seek(zero, 2)
+                with contextlib.suppress(KafkaError):  # the group is just being rebalanced
+                    owner.commit()
+            marker = _marker(monitor, topic, 0, group)
+            said = (marker.get('at'), marker.get('lag'), marker.get('member'))
+            return owner is not None and said == (2, 3, owner.config['client_id'])
+
+        eventually(is_seen_at_two)
+
+        def the_idle_one_is_named() -> bool:
+            lines = outside_of(topic, monitor.snapshot) if as_the_members_see_it() else []
+            idle = [each.config['client_id'] for each in members if not each.assignment()]
+            return bool(idle) and any(
+                each.startswith(f'{group}: {idle[0]} has no partition') for each in lines
             )
 
-        eventually(all_have_joined)
-        owner = next(each for each in members if TopicPartition(topic, 0) in each.assignment())
-        owner.seek(TopicPartition(topic, 0), 2)
-        owner.commit()
-        eventually(lambda: _marker(monitor, topic, 0, group).get('at') == 2)
-        marker = _marker(monitor, topic, 0, group)
-        assert marker['member'] == owner.config['client_id']
-        assert marker['lag'] == 3
-        idle = next(each for each in members if not each.assignment())
-        line = f'{group}: {idle.config["client_id"]} has no partition'
-        assert any(each.startswith(line) for each in outside_of(topic, monitor.snapshot))
+        eventually(the_idle_one_is_named)
     eventually(lambda: _marker(monitor, topic, 0, group).get('member') == '(no member)')
     assert monitor.rebalances[-1].before
 
