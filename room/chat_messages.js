@@ -108,6 +108,8 @@ export default {
         ["storage", () => this.paintOwn()],
       ];
       for (const [name, listener] of this.listeners) window.addEventListener(name, listener);
+      // A tab in the background gets the chat only.
+      document.addEventListener("visibilitychange", () => this.$emit("sight", !document.hidden));
     },
     // The latest message, and how many there were: a sentence now and then, never a flood. What
     // was there when the page was opened is not said.

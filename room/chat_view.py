@@ -48,14 +48,19 @@ class ChatView:
         self._marked = self.history.marked_since(0)[1]
         self._first = True
         self.sampling = ui.label().classes('muted sampling')
-        self.element = component('chat_messages').classes('grow')
+        self.element = component('chat_messages').classes('grow live-chat')
         self.element.props['live'] = True
         self.element.props['invitation'] = INVITATION.format(topic=state.topic)
         self.element.on('inspect', self._inspect)
+        self.in_sight = True  # whether anybody can see the page
+        self.element.on('sight', self._sight)
 
     async def _inspect(self, event: Any) -> None:
         topic, partition, offset = event.args
         await self.inspect(str(topic), int(partition), int(offset))
+
+    def _sight(self, event: Any) -> None:
+        self.in_sight = bool(event.args)
 
     def draw_new(self) -> list[Message]:
         """Draw what is new.

@@ -37,7 +37,11 @@ export default {
       this.notes = make("div", "lane-notes muted", this.$el);
     },
     update(picture) {
-      for (const lane of picture.lanes) this.draw(this.lane(lane.partition), lane);
+      for (const changed of picture.lanes) {
+        const lane = this.lane(changed.partition);
+        lane.known = { ...lane.known, cells: [], ...changed }; // only what is new is sent
+        this.draw(lane, { ...lane.known, seconds: [...(lane.known.seconds || [])] });
+      }
       for (const [partition, offset, kind] of picture.marks) {
         const cell = this.lanes.get(partition)?.cells.get(offset);
         if (cell) {

@@ -81,11 +81,17 @@ class LogPicture:
         marks = self._new_marks(topic)
         notes = outside_of(topic, snapshot)
         self.summary.text = _summary(topic, lanes, snapshot)
-        changed = [lane for lane in lanes if lane != self._last.get(lane['partition'])]
+        changed = [new for lane in lanes if (new := self._changed(lane))]
         if changed or marks or notes != self._notes:
             self.element.run_method('update', {'lanes': changed, 'notes': notes, 'marks': marks})
         self._last = {lane['partition']: lane | {'cells': []} for lane in lanes}
         self._notes = notes
+
+    def _changed(self, lane: dict[str, Any]) -> dict[str, Any]:
+        """What of a lane the browser does not know yet; empty if it knows all."""
+        last = self._last.get(lane['partition'], {})
+        new = {name: value for name, value in lane.items() if last.get(name, self) != value}
+        return {**new, 'partition': lane['partition']} if new else {}
 
     def _lane(
         self, topic: str, number: int, snapshot: Snapshot, tail: PartitionTail | None

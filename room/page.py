@@ -87,10 +87,10 @@ class Page:
 
         now = time.monotonic()
         drawn = self.chat.draw_new()
-        if now >= self._next_picture:
+        if self.chat.in_sight and now >= self._next_picture:
             self._next_picture = now + PICTURE_PERIOD
             self.picture.refresh()
-        if now >= self._next_refresh:
+        if self.chat.in_sight and now >= self._next_refresh:
             self._next_refresh = now + REFRESH_PERIOD
             self.refresh()
         elif not drawn:

@@ -68,8 +68,8 @@ def test_a_broker_is_killed_and_the_chat_goes_on(tmp_path: Path) -> None:
             said += line
             assert line, said
         room = ('room', '--port', str(web))
-        settings = {'KAFKA_BOOTSTRAP_SERVERS': servers, 'ROOM_TEACHER_TOKEN': TEACHER}
-        stack.enter_context(_running(*room, folder=tmp_path, **settings))
+        variables = {'KAFKA_BOOTSTRAP_SERVERS': servers, 'ROOM_TEACHER_TOKEN': TEACHER}
+        stack.enter_context(_running(*room, folder=tmp_path, **variables))
         eventually(lambda: connects('127.0.0.1', web))
         browser = Browser(tmp_path / 'browser', 1500, 1000)
         stack.callback(browser.driver.quit)

@@ -189,17 +189,17 @@ def test_many_topics_are_folded(two: tuple[Browser, Browser]) -> None:
     """Twenty rows are shown, the room's own topics first; more on demand; those one looks for."""
     from selenium.webdriver.common.by import By
 
-    _, other = two
+    one, _ = two
     with contextlib.closing(KafkaAdminClient(**settings.client_options('admin'))) as admin:
         admin.create_topics({f'many-{number:02}': {'num_partitions': 1} for number in range(25)})
     _say('here')
-    other.open_tab('Topics')
-    other.sees('more partitions', '.more-topics')
+    one.open_tab('Topics')
+    one.sees('more partitions', '.more-topics')
     rows = '.topics tbody tr'
-    eventually(lambda: len(other.texts(rows)) == 20)
-    assert other.texts(rows)[0].startswith((ALERTS, TALK))
-    other.click('.more-topics')
-    other.sees('many-24', rows)
-    other.driver.find_element(By.CSS_SELECTOR, '.topic-filter input').send_keys('MANY-07')
-    eventually(lambda: [each[:7] for each in other.texts(rows)] == ['many-07'])
-    other.open_tab('Groups')
+    eventually(lambda: len(one.texts(rows)) == 20)
+    assert one.texts(rows)[0].startswith((ALERTS, TALK))
+    one.click('.more-topics')
+    one.sees('many-24', rows)
+    one.driver.find_element(By.CSS_SELECTOR, '.topic-filter input').send_keys('MANY-07')
+    eventually(lambda: [each[:7] for each in one.texts(rows)] == ['many-07'])
+    one.open_tab('Groups')

@@ -64,7 +64,7 @@ def test_an_alert_is_opened_and_the_message_that_caused_it(two: tuple[Browser, B
 
 def test_a_topic_is_read_again_beside_the_chat(two: tuple[Browser, Browser]) -> None:
     """All of it, page by page; meanwhile the chat goes on; and only what is looked for."""
-    _, other = two
+    one, _ = two
     topic = 'read-again'
     for number in range(PAGE + 20):
         send_msg(topic, {'sender': 'filler', 'contents': f'page {number}'})
@@ -72,33 +72,33 @@ def test_a_topic_is_read_again_beside_the_chat(two: tuple[Browser, Browser]) -> 
         topic, {'sender': 'hay', 'contents': 'a needle in the LOG'}, key='stack', block=True
     ).get(timeout=10)
     flush()
-    other.open_tab('Read again')
-    other.sees('Read', '.again')
-    _field(other, 'topic', topic)
-    other.click('.again')
-    other.sees(f'messages 1 to {PAGE}; ', '.again-status')
-    eventually(lambda: len(other.texts('.again-list .bubble')) == PAGE)
+    one.open_tab('Read again')
+    one.sees('Read', '.again')
+    _field(one, 'topic', topic)
+    one.click('.again')
+    one.sees(f'messages 1 to {PAGE}; ', '.again-status')
+    eventually(lambda: len(one.texts('.again-list .bubble')) == PAGE)
     _say('meanwhile')
-    other.sees('meanwhile', '.talk .bubble')
-    eventually(lambda: other.js('return document.querySelector(".again-next").offsetWidth'))
-    other.click('.again-next')
+    one.sees('meanwhile', '.talk .bubble')
+    eventually(lambda: one.js('return document.querySelector(".again-next").offsetWidth'))
+    one.click('.again-next')
     whole = f'messages {PAGE + 1} to {PAGE + 21}; {PAGE + 21} of {PAGE + 21} places in the log'
-    other.sees(f'{whole} looked at: complete.', '.again-status')
-    assert len(other.texts('.again-list .bubble')) == 21
-    other.picture('room-read-again.png')
-    _field(other, 'text', 'needle in the log')
-    other.click('.again')
-    other.sees('found 1 to 1; ', '.again-status')
-    assert other.texts('.again-list .bubble-place') == [
+    one.sees(f'{whole} looked at: complete.', '.again-status')
+    assert len(one.texts('.again-list .bubble')) == 21
+    one.picture('room-read-again.png')
+    _field(one, 'text', 'needle in the log')
+    one.click('.again')
+    one.sees('found 1 to 1; ', '.again-status')
+    assert one.texts('.again-list .bubble-place') == [
         f'partition {needle.partition} · offset {needle.offset}'
     ]
-    other.click('.again-list .bubble')
-    other.sees('hay said: a needle in the LOG', '.field-read-as')
-    other.click('.record-dialog .close')
-    eventually(lambda: not other.texts('.record-dialog'))
-    _field(other, 'text', '')
-    _field(other, 'key', 'no such key')
-    other.click('.again')
-    other.sees('nothing found; ', '.again-status')
-    _field(other, 'key', '')
-    other.open_tab('Groups')
+    one.click('.again-list .bubble')
+    one.sees('hay said: a needle in the LOG', '.field-read-as')
+    one.click('.record-dialog .close')
+    eventually(lambda: not one.texts('.record-dialog'))
+    _field(one, 'text', '')
+    _field(one, 'key', 'no such key')
+    one.click('.again')
+    one.sees('nothing found; ', '.again-status')
+    _field(one, 'key', '')
+    one.open_tab('Groups')

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -39,6 +40,25 @@ class RawPage:
             if name in each.get('class', [])
         )
 
+    def read(self, seconds: float) -> list[tuple[float, str]]:
+        """What comes within so many seconds, and when; answered as a browser does."""
+        found = []
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            try:
+                text = str(self.line.recv(left))
+            except TimeoutError:
+                break
+            if text == '2':
+                self.line.send('3')
+                continue
+            found.append((time.time(), text))
+            asked = re.search(r'"request_id":"([^"]+)"', text)
+            if asked:
+                answer = {'client_id': self.client_id, 'request_id': asked[1], 'result': None}
+                self.packet('javascript_response', answer)
+        return found
+
     def packet(self, name: str, *args: Any) -> None:
         """Send a packet."""
         self.line.send('42' + json.dumps([name, *args]))
@@ -65,17 +85,20 @@ def _client_id(page: str) -> str:
 
 
 @contextmanager
-def raw_page(port: int, link: str = '/', client_id: str = '') -> Iterator[RawPage]:
+def raw_page(
+    port: int, link: str = '/', client_id: str = '', source: str = '127.0.0.1'
+) -> Iterator[RawPage]:
     """Open a page as a browser does: cookies, page, web socket.
 
     Args:
         port: the room's.
         link: ``'/?teach=...'`` for the teacher's.
         client_id: of a page of somebody else's, to take its place.
+        source: the address that the visitor comes from.
     """
-    entered = get(port, link)
+    entered = get(port, link, source=source)
     jar = cookies(entered)
-    *_, page = opened = entered if entered[0] == 200 else get(port, '/', Cookie=jar)
+    *_, page = opened = entered if entered[0] == 200 else get(port, '/', source=source, Cookie=jar)
     jar = '; '.join(filter(None, (jar, cookies(opened))))
     page_id = client_id or _client_id(page)
     query = f'client_id={page_id}&next_message_id=0&implicit_handshake=true&tab_id=t&document_id=d'

@@ -159,11 +159,15 @@ def room_process(kafka_here: Broker) -> Iterator[tuple[int, str]]:
 
 @pytest.fixture
 def open_room() -> Iterator[Callable[..., tuple[int, 'subprocess.Popen[str]']]]:
-    """Opens rooms that have no Kafka: ``open_room('--host', '0.0.0.0')`` gives port and process."""
+    """Opens rooms without Kafka: ``open_room('--host', '0.0.0.0')`` gives port and process."""
     with contextlib.ExitStack() as stack:
 
         def start(
-            *options: str, port: int = 0, to: str = '127.0.0.1', before: str = 'pass'
+            *options: str,
+            port: int = 0,
+            to: str = '127.0.0.1',
+            before: str = 'pass',
+            **variables: str,
         ) -> tuple[int, 'subprocess.Popen[str]']:
             port = port or free_port()
             environment = {
@@ -175,7 +179,7 @@ def open_room() -> Iterator[Callable[..., tuple[int, 'subprocess.Popen[str]']]]:
                 'KAFKA_BOOTSTRAP_SERVERS': f'127.0.0.1:{free_port()}',
                 'PYTHONIOENCODING': 'utf-8',
                 'ROOM_TEACHER_TOKEN': TEACHER,
-            }
+            } | variables
             code = (
                 f'import sys; from room import __main__, server; {before}; '
                 'sys.exit(__main__.main())'
