@@ -59,6 +59,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # We are a shell's background job; the prompts of the README would inherit that.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    hang_up = getattr(signal, 'SIGHUP', None)
+    if hang_up is not None and signal.getsignal(hang_up) is signal.SIG_IGN:
+        signal.signal(hang_up, signal.SIG_DFL)  # as under nohup; children would inherit that, too
     config.stash[CHOICE] = testkafka.choose(config.getoption('--kafka'), os.environ)
     config.stash[NOTES] = []
 

@@ -53,8 +53,7 @@ export default {
     },
     // ---- the keyboard: one bubble is where Tab stops, arrows go from it to the others
     point(bubble) {
-      if (this.stop) this.stop.tabIndex = -1;
-      this.stop = bubble;
+      for (const each of this.list.querySelectorAll('.bubble[tabindex="0"]')) each.tabIndex = -1;
       if (bubble) bubble.tabIndex = 0;
     },
     press(event) {
@@ -98,7 +97,10 @@ export default {
       });
       this.scroller.addEventListener("pointerleave", () => hold("hover", false));
       this.scroller.addEventListener("focusin", () => hold("focus", true));
-      this.scroller.addEventListener("focusout", () => hold("focus", false));
+      // Later: what is drawn while the focus moves would be one more stop on its way.
+      this.scroller.addEventListener("focusout", () => {
+        setTimeout(() => hold("focus", this.scroller.contains(document.activeElement)));
+      });
       this.scroller.addEventListener("scroll", () => {
         hold("scroll", this.scroller.scrollTop < -FAR);
       });
