@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from connection import classroom, diagnosis
+from connection import diagnosis
 from connection.addresses import bootstrap_addresses
 from connection.heroku import HEROKU_VARIABLES, apply_kafka_url
 from connection.misspelt import nearest_in_environment, nearest_in_file
@@ -289,6 +289,8 @@ def _join_class(address: str) -> None:
     path = env_file() or Path('.env')
     if not os.access(path.absolute().parent, os.W_OK):
         raise SettingsError(f'{path} cannot be written. Go to a folder of your own.')
+    from connection import classroom  # its HTTP client would make every import of producer later
+
     joined = classroom.join(address)
     earlier = classroom.write_env_file(path, joined)
     if earlier:

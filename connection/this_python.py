@@ -69,13 +69,14 @@ def _optimised() -> str:
 
 def _hidden() -> str:
     """A file of the learner's own that has the name of something that is imported."""
+    installed = _installed()
     for folder in {os.path.abspath(sys.path[0] or os.curdir), HERE}:
         for name in sorted(_modules(folder)):
             if name in OURS or name in HARMLESS:
                 continue
             if name in sys.stdlib_module_names:
                 what = "a module of Python's own"
-            elif name in _installed():
+            elif name in installed:
                 what = 'an installed package'
             else:
                 continue
