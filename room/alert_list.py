@@ -11,6 +11,7 @@ from room.alert_folds import Fold
 from room.components import heading
 from room.formatting import time_of_day
 from room.history import ChatHistory
+from room.records import Inspect
 
 __all__ = ['AlertList']
 
@@ -26,9 +27,7 @@ class AlertList:
         inspect: shows a record, given its topic, partition and offset.
     """
 
-    def __init__(
-        self, history: ChatHistory, inspect: Callable[[str, int, int], Awaitable[None]]
-    ) -> None:
+    def __init__(self, history: ChatHistory, inspect: Inspect) -> None:
         from nicegui import ui
 
         self.history = history

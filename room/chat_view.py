@@ -6,13 +6,13 @@ while one reads: with the mouse over it, scrolled up, or with a bubble in focus.
 The one idea to take away: a bubble is drawn from a record, so a click on it can show the record.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from room.backlog import Backlog
 from room.components import component
 from room.drawn_message import drawn, place_of
 from room.messages import Message
+from room.records import Inspect
 from room.state import RoomState
 
 __all__ = ['ChatView']
@@ -35,9 +35,7 @@ class ChatView:
         inspect: shows a record, given its topic, partition and offset.
     """
 
-    def __init__(
-        self, state: RoomState, inspect: Callable[[str, int, int], Awaitable[None]]
-    ) -> None:
+    def __init__(self, state: RoomState, inspect: Inspect) -> None:
         from nicegui import ui
 
         self.inspect = inspect

@@ -7,7 +7,6 @@ The one idea to take away: a topic is a few logs beside each other. Records are 
 and each group has a finger in each of them.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from kafka import TopicPartition
@@ -19,6 +18,7 @@ from room.components import component
 from room.formatting import time_of_day
 from room.log_tail import Cell, PartitionTail
 from room.markers import markers_of, outside_of
+from room.records import Inspect
 from room.state import RoomState
 from room.view import View
 
@@ -37,9 +37,7 @@ class LogPicture:
         inspect: shows a record, given its topic, partition and offset.
     """
 
-    def __init__(
-        self, state: RoomState, inspect: Callable[[str, int, int], Awaitable[None]]
-    ) -> None:
+    def __init__(self, state: RoomState, inspect: Inspect) -> None:
         from nicegui import ui
 
         self.state = state

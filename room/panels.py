@@ -6,13 +6,14 @@ The one idea to take away: everything shown here, anybody may ask Kafka for; it 
 about itself.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Protocol
 
 from room.groups_panel import GroupsPanel
 from room.measurements import Delays
 from room.plots_panel import PlotsPanel
 from room.read_again import ReadAgain
+from room.records import Inspect
 from room.state import RoomState
 from room.teach_panel import TeachPanel
 from room.topics_panel import TopicsPanel
@@ -42,7 +43,7 @@ class Panels:
         self,
         state: RoomState,
         delays: Delays,
-        inspect: Callable[[str, int, int], Awaitable[None]],
+        inspect: Inspect,
     ) -> None:
         from nicegui import ui
 

@@ -6,12 +6,12 @@ nobody who reads on.
 
 import contextlib
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from errors import MessageError
 from room.components import component
 from room.drawn_message import drawn
+from room.records import LONGEST_TOPIC, Inspect
 from room.replay import PAGE, Replay, Start, from_beginning, from_time, the_last
 from room.search import Wanted
 from room.state import RoomState
@@ -19,7 +19,6 @@ from room.view import View
 
 __all__ = ['ReadAgain']
 
-LONGEST_TOPIC = 249  # characters: Kafka's own limit
 LONGEST = 80
 UNREADABLE = "It cannot be read at the moment. The teacher's page says why."
 STARTS = ['from the beginning', 'from a time', 'the last 50 of each partition']
@@ -33,9 +32,7 @@ class ReadAgain:
         inspect: shows a record, given its topic, partition and offset.
     """
 
-    def __init__(
-        self, state: RoomState, inspect: Callable[[str, int, int], Awaitable[None]]
-    ) -> None:
+    def __init__(self, state: RoomState, inspect: Inspect) -> None:
         from nicegui import ui
 
         self.state = state

@@ -6,6 +6,7 @@ The one idea to take away: topic, partition and offset name a record for as long
 """
 
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from typing import Any
 
@@ -17,7 +18,10 @@ from client.fetched_records import FastRecords
 from connection import diagnosis
 from errors import AccessError, MessageError
 
-__all__ = ['NoRecordError', 'fetch_record', 'open_consumer']
+__all__ = ['LONGEST_TOPIC', 'Inspect', 'NoRecordError', 'fetch_record', 'open_consumer']
+
+LONGEST_TOPIC = 249  # characters: Kafka's own limit
+Inspect = Callable[[str, int, int], Awaitable[None]]  # shows the record at topic, partition, offset
 
 
 class NoRecordError(AccessError):

@@ -4,8 +4,7 @@ The one idea to take away: a topic is a few partitions, and a partition is a row
 offsets.
 """
 
-from collections.abc import Awaitable, Callable
-
+from room.records import LONGEST_TOPIC, Inspect
 from room.state import RoomState
 from room.tables import Table
 from room.view import View
@@ -13,7 +12,6 @@ from room.view import View
 __all__ = ['TopicsPanel']
 
 COLUMNS = ('topic', 'partition', 'begin', 'end', 'rate', 'leader', 'replicas', 'last key here')
-LONGEST_TOPIC = 249  # characters: Kafka's own limit
 FOLDED = 20  # rows; more on demand
 
 
@@ -25,9 +23,7 @@ class TopicsPanel:
         inspect: shows a record, given its topic, partition and offset.
     """
 
-    def __init__(
-        self, state: RoomState, inspect: Callable[[str, int, int], Awaitable[None]]
-    ) -> None:
+    def __init__(self, state: RoomState, inspect: Inspect) -> None:
         from nicegui import ui
 
         self.state = state
