@@ -197,31 +197,7 @@ import os, sys, traceback
 import deadletters
 from client import redrive
 from client.redrive import Redrive
-from client.transactions import TransactionalProducer
-
-class Dying(TransactionalProducer):
-    at, step, sent = 0, 0, 0
-    def reach(self):
-        Dying.step += 1
-        if Dying.step == Dying.at:
-            os._exit(9)
-    def begin(self):
-        self.reach()
-        Dying.sent = 0
-        return super().begin()
-    def send(self, **message):
-        Dying.sent += 1
-        if Dying.sent == 3:  # two were sent, others were not
-            self._producer.flush()
-            self.reach()
-        return super().send(**message)
-    def send_offsets(self, *args):
-        self.reach()
-        return super().send_offsets(*args)
-    def commit(self):
-        self.reach()
-        super().commit()
-        self.reach()
+from tests.support.dying import Dying
 
 redrive.MOST = 4
 Redrive.producer_class = Dying

@@ -30,8 +30,8 @@ EXPIRY = {'KAFKA_SESSION_TIMEOUT_MS': '1500', 'KAFKA_TRANSACTION_TIMEOUT_MS': '2
 CHILDREN = """
 import os, sys, traceback
 from alerts import AlertService
-from client.transactions import TransactionalProducer
 from processing.exactly_once import ExactlyOnceLoop
+from tests.support.dying import Dying
 
 def service(topic):
     class Echo(AlertService):
@@ -39,30 +39,6 @@ def service(topic):
         def process_message(self, message):
             self.emit_alert(message)
     return Echo(topic, topic + '-alerts', topic, 'earliest', dead_letter_topic=topic + '-dead')
-
-class Dying(TransactionalProducer):
-    at, step, sent = 0, 0, 0
-    def reach(self):
-        Dying.step += 1
-        if Dying.step == Dying.at:
-            os._exit(9)
-    def begin(self):
-        self.reach()
-        Dying.sent = 0
-        return super().begin()
-    def send(self, **message):
-        Dying.sent += 1
-        if Dying.sent == 3:  # two were sent, others were not
-            self._producer.flush()
-            self.reach()
-        return super().send(**message)
-    def send_offsets(self, *args):
-        self.reach()
-        return super().send_offsets(*args)
-    def commit(self):
-        self.reach()
-        super().commit()
-        self.reach()
 
 def run(topic, at):
     Dying.at = at

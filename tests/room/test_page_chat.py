@@ -6,12 +6,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from producer import flush, get_producer, send_msg
-from tests.support.rooms import TALK, Browser, eventually
+from tests.support.rooms import TALK, Browser, eventually, say
 from tests.support.workers import within
 
 pytestmark = [
@@ -24,11 +23,6 @@ POINTER = """
     const frame = document.querySelector('.talk .chat-scroll');
     frame.dispatchEvent(new PointerEvent(arguments[0], {pointerType: 'mouse'}));
 """
-
-
-def _say(text: str, sender: str = 'red') -> Any:
-    value = {'sender': sender, 'contents': text}
-    return send_msg(TALK, value, block=True).get(timeout=10)
 
 
 @contextmanager
@@ -120,17 +114,17 @@ def test_it_holds_still_while_one_reads(two: tuple[Browser, Browser]) -> None:
     A button tells how many wait, and shows them.
     """
     _, other = two
-    _say('before')
+    say('before')
     other.sees('before')
     other.js(POINTER, 'pointerenter')
     for number in range(3):
-        _say(f'while reading {number}')
+        say(f'while reading {number}')
     other.sees('3 new', '.more-messages')
     assert not any('while reading' in each for each in other.texts('.talk .bubble'))
     other.js(POINTER, 'pointerleave')
     other.sees('while reading 2')
     other.js('[...document.querySelectorAll(".talk .bubble")].at(-1).focus()')
-    _say('while one is in focus')
+    say('while one is in focus')
     other.sees('1 new', '.more-messages')
     other.click('.more-messages')
     other.sees('while one is in focus')
@@ -140,7 +134,7 @@ def test_it_holds_still_while_one_reads(two: tuple[Browser, Browser]) -> None:
     other.sees('fill 29')
     other.js(f'{scroller}.scrollTop = -200')
     eventually(lambda: other.js(f'return {scroller}.scrollTop') < -100)
-    _say('while scrolled up')
+    say('while scrolled up')
     other.sees('1 new', '.more-messages')
     other.js(f'{scroller}.scrollTop = 0')
     other.sees('while scrolled up')
@@ -194,5 +188,5 @@ def test_the_field_is_empty_at_once_and_lines_stay_lines(two: tuple[Browser, Bro
         browser.sees('one line\nand another', '.bubble-text')
     style = 'return getComputedStyle(document.querySelector(".bubble-text")).whiteSpace'
     assert one.js(style) == 'pre-wrap'
-    _say('x' * 3000)
+    say('x' * 3000)
     other.sees('[cut here: 3,000 characters in all]')

@@ -13,7 +13,7 @@ import settings
 from consumer import get_consumer
 from producer import flush, get_producer, send_msg
 from room.colours import colour_of
-from tests.support.rooms import ALERTS, TALK, Browser, eventually
+from tests.support.rooms import ALERTS, TALK, Browser, eventually, say
 
 pytestmark = [
     pytest.mark.browser,
@@ -21,11 +21,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.usefixtures('settings_here'),
 ]
-
-
-def _say(text: str, sender: str = 'red', **more: Any) -> Any:
-    value = {'sender': sender, 'contents': text}
-    return send_msg(TALK, value, block=True, **more).get(timeout=5)
 
 
 def _cell(partition: int, offset: int) -> str:
@@ -44,7 +39,7 @@ def _quiet(browser: Browser) -> None:
 def test_each_record_is_a_cell_at_its_offset(two: tuple[Browser, Browser]) -> None:
     """A record is a cell in its partition's lane, newest on the right; a click opens it."""
     one, _ = two
-    sent = [_say(f'cell {number}', 'anna') for number in range(3)]
+    sent = [say(f'cell {number}', 'anna') for number in range(3)]
     _quiet(one)
     for number, each in enumerate(sent):
         one.sees(str(each.offset), f'{_cell(each.partition, each.offset)} .cell-offset')
@@ -76,7 +71,7 @@ def test_each_record_is_a_cell_at_its_offset(two: tuple[Browser, Browser]) -> No
 def test_markers_move_and_change_owner(two: tuple[Browser, Browser]) -> None:
     """A group's marker stands at its committed offset, says the lag, and who reads here now."""
     one, _ = two
-    number = _say('for the group').partition
+    number = say('for the group').partition
     group, tp = 'watchers', TopicPartition(TALK, number)
     with contextlib.ExitStack() as stack:
 
@@ -165,7 +160,7 @@ def test_a_key_goes_where_it_was_said_to(two: tuple[Browser, Browser]) -> None:
 
     field = one.driver.find_element(By.CSS_SELECTOR, '.key input')
     for key in ('grün', 'red'):
-        number = _say('by key', key=key).partition
+        number = say('by key', key=key).partition
         field.clear()
         field.send_keys(key)
         one.sees(f'modulo 3 partitions: partition {number}', '.key-result')
@@ -192,7 +187,7 @@ def test_many_topics_are_folded(two: tuple[Browser, Browser]) -> None:
     one, _ = two
     with contextlib.closing(KafkaAdminClient(**settings.client_options('admin'))) as admin:
         admin.create_topics({f'many-{number:02}': {'num_partitions': 1} for number in range(25)})
-    _say('here')
+    say('here')
     one.open_tab('Topics')
     one.sees('more partitions', '.more-topics')
     rows = '.topics tbody tr'

@@ -1,14 +1,13 @@
 """Records in a real browser: opened from their alerts, one after the other, and read again."""
 
 import time
-from typing import Any
 
 import pytest
 from selenium.webdriver.common.by import By
 
 from producer import flush, send_msg
 from room.replay import PAGE
-from tests.support.rooms import ALERTS, TALK, Browser, eventually
+from tests.support.rooms import ALERTS, TALK, Browser, eventually, say
 
 pytestmark = [
     pytest.mark.browser,
@@ -16,11 +15,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.usefixtures('settings_here'),
 ]
-
-
-def _say(text: str, sender: str = 'red', **more: Any) -> Any:
-    value = {'sender': sender, 'contents': text}
-    return send_msg(TALK, value, block=True, **more).get(timeout=10)
 
 
 def _field(browser: Browser, name: str, text: str) -> None:
@@ -32,8 +26,8 @@ def _field(browser: Browser, name: str, text: str) -> None:
 def test_an_alert_is_opened_and_the_message_that_caused_it(two: tuple[Browser, Browser]) -> None:
     """Many alerts are one row; it opens the latest in its own schema, and from there its cause."""
     one, _ = two
-    _say('just before', 'loudmouth', key='loudmouth')
-    cause = _say('the cause', 'loudmouth', key='loudmouth')
+    say('just before', 'loudmouth', key='loudmouth')
+    cause = say('the cause', 'loudmouth', key='loudmouth')
     alert = {
         'alert_type': 'too-loud',
         'alert_message': 'too loud',
@@ -78,7 +72,7 @@ def test_a_topic_is_read_again_beside_the_chat(two: tuple[Browser, Browser]) -> 
     one.click('.again')
     one.sees(f'messages 1 to {PAGE}; ', '.again-status')
     eventually(lambda: len(one.texts('.again-list .bubble')) == PAGE)
-    _say('meanwhile')
+    say('meanwhile')
     one.sees('meanwhile', '.talk .bubble')
     eventually(lambda: one.js('return document.querySelector(".again-next").offsetWidth'))
     one.click('.again-next')

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from broker import Broker
+from producer import send_msg
 from tests.support import brokers
 from tests.support.brokers import ROOT
 from tests.support.rig import free_port
@@ -131,12 +132,7 @@ def address(room_process: tuple[int, str]) -> str:
 def room_process(kafka_here: Broker) -> Iterator[tuple[int, str]]:
     """A room in a process of its own: its process id, and its address."""
     port = free_port()
-    environment = {
-        name: value
-        for name, value in (clean(os.environ) | kafka_here.env()).items()
-        if not name.startswith('PYTEST')
-    }
-    environment['ROOM_TEACHER_TOKEN'] = TEACHER
+    environment = _environment(**kafka_here.env())
     command = [sys.executable, '-m', 'room', '--port', str(port)]
     process = subprocess.Popen(
         command,
@@ -170,16 +166,11 @@ def open_room() -> Iterator[Callable[..., tuple[int, 'subprocess.Popen[str]']]]:
             **variables: str,
         ) -> tuple[int, 'subprocess.Popen[str]']:
             port = port or free_port()
-            environment = {
-                name: value
-                for name, value in clean(os.environ).items()
-                if not name.startswith('PYTEST')
-            }
-            environment |= {
+            nowhere = {
                 'KAFKA_BOOTSTRAP_SERVERS': f'127.0.0.1:{free_port()}',
                 'PYTHONIOENCODING': 'utf-8',
-                'ROOM_TEACHER_TOKEN': TEACHER,
-            } | variables
+            }
+            environment = _environment(**nowhere | variables)
             code = (
                 f'import sys; from room import __main__, server; {before}; '
                 'sys.exit(__main__.main())'
@@ -199,6 +190,20 @@ def open_room() -> Iterator[Callable[..., tuple[int, 'subprocess.Popen[str]']]]:
             return port, process
 
         yield start
+
+
+def _environment(**variables: str) -> dict[str, str]:
+    """What a room of the tests finds in its environment."""
+    ours = {
+        name: value for name, value in clean(os.environ).items() if not name.startswith('PYTEST')
+    }
+    return ours | {'ROOM_TEACHER_TOKEN': TEACHER} | variables
+
+
+def say(text: str, sender: str = 'red', **more: Any) -> Any:
+    """Say something in the room as a program does; returns where it is (RecordMetadata)."""
+    value = {'sender': sender, 'contents': text}
+    return send_msg(TALK, value, block=True, **more).get(timeout=10)
 
 
 def connects(host: str, port: int) -> bool:
